@@ -1,0 +1,204 @@
+//! The objects of one rollout, read and written as what they are.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_protocol::conductor::Asked;
+use tidegate_protocol::document::Document;
+use tidegate_protocol::documents::{self, v1};
+use tidegate_protocol::identity::Member;
+use tidegate_protocol::report::{Report, Trouble};
+use tidegate_protocol::request::Request;
+use tidegate_store::{Object, Slot, Store, Stored, Version, Watch};
+
+/// No single call on a store may take longer.
+const CALL: Duration = Duration::from_secs(5);
+
+/// An object and the version that it was read in.
+pub type Known<T> = (T, Version);
+
+/// Why an object could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] tidegate_store::Error),
+    /// What the store holds.
+    #[error(transparent)]
+    Document(#[from] documents::Error),
+    /// No answer in time. A write may still be applied.
+    #[error("StoreTimeout: {store} did not answer within {seconds} s; check that it is up")]
+    Timeout {
+        /// The store.
+        store: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+}
+
+impl Error {
+    /// The stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.code(),
+            Error::Document(error) => error.code(),
+            Error::Timeout { .. } => "StoreTimeout",
+        }
+    }
+
+    /// A write lost against another one.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Error::Store(tidegate_store::Error::Conflict { .. }))
+    }
+
+    /// For a report.
+    pub fn trouble(&self) -> Trouble {
+        Trouble { code: self.code().to_owned(), message: self.to_string() }
+    }
+}
+
+/// The objects of one rollout.
+#[derive(Clone)]
+pub struct Rollout {
+    store: Arc<dyn Store>,
+    name: String,
+}
+
+impl fmt::Debug for Rollout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.name, self.store.url())
+    }
+}
+
+impl Rollout {
+    /// The rollout of that name in the store of that URL.
+    pub fn open(url: &str, name: &str) -> Result<Rollout, tidegate_store::Error> {
+        Ok(Rollout::new(crate::open(url, name)?, name))
+    }
+
+    /// The rollout of that name, in a store that was opened for it.
+    pub fn new(store: Arc<dyn Store>, name: &str) -> Rollout {
+        Rollout { store, name: name.to_owned() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its store's URL, without secrets.
+    pub fn url(&self) -> String {
+        self.store.url()
+    }
+
+    /// Tells of changes of any of its objects.
+    pub fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+
+    /// The document; `None` when there is none yet.
+    pub async fn document(&self) -> Result<Option<Known<Document>>, Error> {
+        let Some(stored) = self.read(&Object::Document).await? else { return Ok(None) };
+        let (document, _) = v1::read_document(&stored.bytes)?;
+        Ok(Some((document, stored.version)))
+    }
+
+    /// Puts a document in the place of the version that was read.
+    pub async fn write_document(
+        &self,
+        expected: Option<&Version>,
+        document: &Document,
+    ) -> Result<Version, Error> {
+        let nonce = uuid::Uuid::new_v4().to_string();
+        self.write(&Object::Document, expected, &v1::write_document(document, &nonce)).await
+    }
+
+    /// The newest request; `None` when nothing is asked for.
+    pub async fn asked(&self) -> Result<Option<Asked>, Error> {
+        let Some(stored) = self.read(&Object::Request).await? else { return Ok(None) };
+        let request = v1::read_request(&stored.bytes).transpose();
+        Ok(request.map(|request| Asked { version: stored.version.to_string(), request }))
+    }
+
+    /// Asks for something; the version names the request in its answer.
+    pub async fn ask(&self, request: &Request) -> Result<String, Error> {
+        loop {
+            let last = self.read(&Object::Request).await?.map(|stored| stored.version);
+            let bytes = v1::write_request(request, &uuid::Uuid::new_v4().to_string());
+            match self.write(&Object::Request, last.as_ref(), &bytes).await {
+                Ok(version) => return Ok(version.to_string()),
+                Err(error) if error.is_conflict() => continue,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes a request back, if it is still the newest one; returns whether it was.
+    pub async fn withdraw(&self, version: &str) -> Result<bool, Error> {
+        let Some(stored) = self.read(&Object::Request).await? else { return Ok(false) };
+        if stored.version.to_string() != version {
+            return Ok(false);
+        }
+        match self.write(&Object::Request, Some(&stored.version), b"{}\n").await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One member's report.
+    pub async fn report(&self, member: Member) -> Result<Option<Known<Report>>, Error> {
+        self.report_in(&slot(member)?).await
+    }
+
+    async fn report_in(&self, slot: &Slot) -> Result<Option<Known<Report>>, Error> {
+        let Some(stored) = self.read(&Object::Report(slot.clone())).await? else { return Ok(None) };
+        Ok(Some((v1::read_report(&stored.bytes)?, stored.version)))
+    }
+
+    /// All reports that can be read, and what is wrong with the others.
+    pub async fn reports(&self) -> Result<(Vec<Known<Report>>, Vec<Trouble>), Error> {
+        let (mut reports, mut trouble) = (Vec::new(), Vec::new());
+        for slot in self.bounded(self.store.reports()).await? {
+            match self.report_in(&slot).await {
+                Ok(report) => reports.extend(report),
+                Err(error @ Error::Document(_)) => trouble.push(error.trouble()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((reports, trouble))
+    }
+
+    /// Puts a report in the place of the version that was read or written last.
+    pub async fn write_report(&self, expected: Option<&Version>, report: &Report) -> Result<Version, Error> {
+        self.write(&Object::Report(slot(report.member)?), expected, &v1::write_report(report)).await
+    }
+
+    async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
+        self.bounded(self.store.read(object)).await
+    }
+
+    async fn write(
+        &self,
+        object: &Object,
+        expected: Option<&Version>,
+        bytes: &[u8],
+    ) -> Result<Version, Error> {
+        self.bounded(self.store.compare_and_set(object, expected, bytes)).await
+    }
+
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = Result<T, tidegate_store::Error>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(CALL, call).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(Error::Timeout { store: self.url(), seconds: CALL.as_secs() }),
+        }
+    }
+}
+
+fn slot(member: Member) -> Result<Slot, tidegate_store::Error> {
+    Slot::new(member.to_string())
+}

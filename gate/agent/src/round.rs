@@ -1,0 +1,267 @@
+//! One round of work on the store: claim, report, read, conduct. A round runs beside the member machine, which goes on giving
+//! the orders that it knows while a store is slow or away.
+
+use std::time::Instant;
+
+use tidegate_protocol::conductor::{Decision, Observation, SILENT_MS, Step, conduct};
+use tidegate_protocol::document::{Answer, Document};
+use tidegate_protocol::identity::{Incarnation, Member, Origin};
+use tidegate_protocol::member::{News, wrong_state};
+use tidegate_protocol::report::{Report, Trouble};
+use tidegate_store::Version;
+
+use crate::rollout::{Error, Known, Rollout};
+use crate::{Observer, now};
+
+/// More steps than one request can need in a row.
+const STEPS: usize = 4;
+
+/// Another job has the member's slot and is alive.
+pub(crate) const COLOR_TAKEN: &str = "ColorTaken";
+
+/// What a round is to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// This incarnation's report, once it has claimed the slot.
+    pub(crate) report: Option<Report>,
+    /// The rollout's first document.
+    pub(crate) create: Option<Document>,
+    /// What the job was first started from, once all of its subtasks have told.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// What a round found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) news: Vec<News>,
+    pub(crate) said: Vec<String>,
+    pub(crate) wrote_report: Option<Report>,
+}
+
+/// A member's side of the store, between rounds.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    rollout: Rollout,
+    /// What the slot holds while it is not claimed, and who this is.
+    blank: Report,
+    claimed: bool,
+    slot: Option<Version>,
+    observer: Observer,
+}
+
+impl Desk {
+    pub(crate) fn new(rollout: Rollout, blank: Report) -> Desk {
+        Desk { rollout, blank, claimed: false, slot: None, observer: Observer::default() }
+    }
+
+    /// Works through a plan; an error ends the round, and what was found before it counts.
+    pub(crate) async fn round(mut self, plan: Plan) -> (Desk, Found) {
+        let mut found = Found::default();
+        let trouble = match self.work(plan, &mut found).await {
+            Ok(()) => None,
+            Err(error) => Some(error.trouble()),
+        };
+        found.news.push(News::StoreTrouble(trouble));
+        (self, found)
+    }
+
+    async fn work(&mut self, plan: Plan, found: &mut Found) -> Result<(), Error> {
+        if !self.claimed && !self.claim(plan.origin, found).await? {
+            return Ok(());
+        }
+        if let Some(report) = plan.report
+            && !self.tell(report, found).await?
+        {
+            return Ok(());
+        }
+        if let Some(document) = plan.create {
+            self.create(document, found).await?;
+        }
+        for _ in 0..STEPS {
+            let document = self.rollout.document().await?;
+            found.news.push(News::Document(document.as_ref().map(|(document, _)| document.clone())));
+            match document {
+                Some(document) if self.conducts(&document.0) => {
+                    if !self.conduct(document, found).await? {
+                        break;
+                    }
+                }
+                Some(_) | None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The active member's agent conducts, and no document but that of its own rollout.
+    fn conducts(&self, document: &Document) -> bool {
+        document.rollout == self.rollout.name() && document.active().member == self.member()
+    }
+
+    fn member(&self) -> Member {
+        self.blank.member
+    }
+
+    /// Creates the first document. A request that is older than it never fires: it counts as answered.
+    async fn create(&mut self, document: Document, found: &mut Found) -> Result<(), Error> {
+        let stale = self.rollout.asked().await?.map(|asked| Answer {
+            request: asked.version,
+            attempt: None,
+            refusal: Some(("Stale".to_owned(), "it was asked before the rollout was created".to_owned())),
+        });
+        let document = Document { answered: stale, ..document };
+        match self.rollout.write_document(None, &document).await {
+            Ok(_) => found.said.push(format!("created the document of rollout {}", document.rollout)),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Takes the member's slot: at once when it is empty, or when an earlier life of this very job has it; from another job
+    /// only when that one has gone silent. Returns whether it was taken.
+    async fn claim(&mut self, origin: Option<Origin>, found: &mut Found) -> Result<bool, Error> {
+        let (incarnation, version) = match self.rollout.report(self.member()).await {
+            Ok(None) => (Incarnation(1), None),
+            Ok(Some((holder, version))) if holder.instance == self.blank.instance => {
+                return Ok(self.claimed(holder.incarnation, version, found));
+            }
+            Ok(Some((holder, version))) => {
+                let silent_ms = self.observer.silent_ms(self.member(), &version, Instant::now());
+                if holder.job != self.blank.job {
+                    if silent_ms < SILENT_MS {
+                        found.news.push(News::SlotRefused(taken(self.member(), &holder)));
+                        return Ok(false);
+                    }
+                    if !self.may_succeed(origin, found).await? {
+                        return Ok(false);
+                    }
+                }
+                (Incarnation(holder.incarnation.0 + 1), Some(version))
+            }
+            Err(error) => return Err(error),
+        };
+        let claim = Report { incarnation, written: now(), ..self.blank.clone() };
+        match self.rollout.write_report(version.as_ref(), &claim).await {
+            Ok(version) => Ok(self.claimed(incarnation, version, found)),
+            Err(error) if error.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Another job takes over from one that has gone silent only if its state is the member's: the silent one may come back.
+    async fn may_succeed(&self, origin: Option<Origin>, found: &mut Found) -> Result<bool, Error> {
+        let Some(origin) = origin else { return Ok(false) };
+        let Some((document, _)) = self.rollout.document().await? else { return Ok(true) };
+        let wrong = wrong_state(&document, self.member(), origin);
+        let may = wrong.is_none();
+        found.news.extend(wrong.map(News::SlotRefused));
+        Ok(may)
+    }
+
+    fn claimed(&mut self, incarnation: Incarnation, version: Version, found: &mut Found) -> bool {
+        self.claimed = true;
+        self.slot = Some(version);
+        found.said.push(format!(
+            "{} is incarnation {} of job {}",
+            self.member(),
+            incarnation.0,
+            self.blank.job
+        ));
+        found.news.push(News::Claimed(incarnation));
+        true
+    }
+
+    /// Writes the report into the slot, unless a newer incarnation has it. Returns whether the slot is still this one's.
+    async fn tell(&mut self, report: Report, found: &mut Found) -> Result<bool, Error> {
+        match self.rollout.write_report(self.slot.as_ref(), &report).await {
+            Ok(version) => {
+                self.slot = Some(version);
+                found.wrote_report = Some(report);
+                Ok(true)
+            }
+            Err(error) if error.is_conflict() => {
+                let holder = self.rollout.report(self.member()).await?;
+                match holder {
+                    Some((holder, _)) if supersedes(&holder, &report) => {
+                        found.news.push(News::Superseded);
+                        Ok(false)
+                    }
+                    holder => {
+                        // Our own write of which we never heard, or an old report that somebody has put back.
+                        self.slot = holder.map(|(_, version)| version);
+                        Ok(true)
+                    }
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes one step of the protocol, if one is due. Returns whether the document may have changed.
+    async fn conduct(
+        &mut self,
+        (document, version): Known<Document>,
+        found: &mut Found,
+    ) -> Result<bool, Error> {
+        let (reports, _) = self.rollout.reports().await?;
+        let asked = self.rollout.asked().await?;
+        let own = reports.iter().find(|(report, _)| report.member == self.member());
+        if own.is_some_and(|(report, _)| report.instance != self.blank.instance) {
+            return Ok(false);
+        }
+        let reports = self.observer.seen(reports, Instant::now());
+        let observation =
+            Observation { document: &document, reports: &reports, asked: asked.as_ref(), now: now() };
+        let Decision::Change(next, step) = conduct(observation) else { return Ok(false) };
+        match self.rollout.write_document(Some(&version), &next).await {
+            Ok(_) => {
+                found.said.push(describe(step, &next));
+                Ok(true)
+            }
+            Err(error) if error.is_conflict() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a slot that is not as this one left it belongs to a newer incarnation. One of the same number has claimed it after
+/// somebody had removed the slot, which nobody may then take back.
+fn supersedes(holder: &Report, own: &Report) -> bool {
+    holder.incarnation > own.incarnation
+        || (holder.incarnation == own.incarnation && holder.instance != own.instance)
+}
+
+fn taken(member: Member, holder: &Report) -> Trouble {
+    Trouble {
+        code: COLOR_TAKEN.to_owned(),
+        message: format!(
+            "job {} speaks for {member} already and is alive; give this one another tidegate.color or a higher \
+             tidegate.generation, or, if the other one was just stopped, start it again in a few seconds",
+            holder.job
+        ),
+    }
+}
+
+/// A step for the log.
+fn describe(step: Step, document: &Document) -> String {
+    let attempt = || {
+        let terms = document.terms().or(document.history.last().map(|past| &past.terms));
+        terms.map_or_else(String::new, |terms| {
+            format!("attempt {} to {} at {}", terms.attempt.0, terms.to, terms.at)
+        })
+    };
+    let refusal = || document.answered.as_ref().and_then(|answer| answer.refusal.clone());
+    let what = match step {
+        Step::Propose => format!("proposed {}", attempt()),
+        Step::ProposeHigher => format!("proposed a higher boundary, {}", attempt()),
+        Step::Commit => format!("committed {}", attempt()),
+        Step::Abort => format!("aborted {}", attempt()),
+        Step::Finish => format!("finished {}", attempt()),
+        Step::Settle => format!("settled below {}", document.settled),
+        Step::Refuse => {
+            let (code, message) = refusal().unwrap_or_default();
+            format!("refused a request: {code}: {message}")
+        }
+    };
+    format!("epoch {}: {what}", document.epoch.0)
+}

@@ -1,0 +1,156 @@
+//! A store that is away, read-only, full, or counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tidegate_agent::Rollout;
+use tidegate_protocol::document::{Cutover, HandOver, Outcome};
+use tidegate_protocol::time::When;
+use tidegate_store::{Error, Object, Slot, Store, Stored, Version, Watch};
+
+use crate::cutover::blue_and_green;
+use crate::job::world::{BLUE, GREEN, ROLLOUT, World, quick, until};
+use crate::job::{Job, Spec};
+use crate::mount::Mount;
+
+#[tokio::test]
+async fn a_store_that_goes_away_in_the_middle_of_a_committed_cutover_stops_nothing() {
+    let world = World::with(quick()).await;
+    let (blue, green) = blue_and_green(&world).await;
+    let attempt = world.promote(GREEN, When::In(10_000), None).await.unwrap();
+    world.says("committed", |document| matches!(document.cutover, Some(Cutover::Committed { .. }))).await;
+    world.move_store(false);
+    blue.logs("StoreMissing").await;
+    green.logs("StoreMissing").await;
+    world.goes_on(BLUE).await;
+    world.move_store(true);
+    green.logs("StoreMissing is over").await;
+    let past = world.ended(attempt).await;
+    assert_eq!(past.outcome, Outcome::Done);
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+    world.is_cut(&past);
+}
+
+#[tokio::test]
+async fn a_store_that_goes_away_while_a_boundary_is_proposed_only_delays_it() {
+    let world = World::with(quick()).await;
+    let (blue, green) = blue_and_green(&world).await;
+    let spec = green.spec.clone();
+    let last = green.kill().await;
+    let attempt = world.promote(GREEN, When::In(5_000), None).await.unwrap();
+    world.move_store(false);
+    blue.logs("StoreMissing").await;
+    world.goes_on(BLUE).await;
+    world.move_store(true);
+    let _green = Job::start(&world, spec, last.as_ref());
+    let past = world.ended(attempt).await;
+    assert_eq!(past.outcome, Outcome::Done);
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+    world.is_cut(&past);
+}
+
+#[tokio::test]
+async fn a_store_that_becomes_read_only_stops_nothing() {
+    let mount = Mount::new("1m");
+    let world = World::at(mount.root());
+    let (blue, _green) = blue_and_green(&world).await;
+    mount.run("mount -o remount,ro /mnt");
+    blue.logs("StoreReadOnly").await;
+    world.goes_on(BLUE).await;
+    mount.run("mount -o remount,rw /mnt");
+    blue.logs("StoreReadOnly is over").await;
+    world.cut_over(GREEN, HandOver::Overlapped).await;
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_read_only_at_the_start_keeps_the_gates_closed_and_says_so() {
+    let mount = Mount::new("1m");
+    mount.run("mount -o remount,ro /mnt");
+    let world = World::at(mount.root());
+    let blue = Job::start(&world, Spec::new(BLUE, 2), None);
+    blue.logs("StoreReadOnly").await;
+    assert_eq!((blue.orders(), world.visible()), (0, 0));
+    mount.run("mount -o remount,rw /mnt");
+    world.goes_on(BLUE).await;
+    world.is_exact().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_full_stops_nothing() {
+    let mount = Mount::new("256k");
+    let world = World::at(mount.root());
+    let (blue, _green) = blue_and_green(&world).await;
+    mount.run("dd if=/dev/zero of=/mnt/filler bs=4k 2>/dev/null; true");
+    blue.logs("StoreFull").await;
+    world.goes_on(BLUE).await;
+    mount.run("rm /mnt/filler");
+    blue.logs("StoreFull is over").await;
+    world.cut_over(GREEN, HandOver::Ordered).await;
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+}
+
+/// Counts writes.
+#[derive(Debug)]
+struct Counted {
+    store: Arc<dyn Store>,
+    writes: Arc<AtomicU64>,
+}
+
+#[async_trait::async_trait]
+impl Store for Counted {
+    fn url(&self) -> String {
+        self.store.url()
+    }
+
+    async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
+        self.store.read(object).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        object: &Object,
+        expected: Option<&Version>,
+        bytes: &[u8],
+    ) -> Result<Version, Error> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.store.compare_and_set(object, expected, bytes).await
+    }
+
+    async fn reports(&self) -> Result<Vec<Slot>, Error> {
+        self.store.reports().await
+    }
+
+    fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+}
+
+/// Writes in three seconds of a job that has nothing but its life to tell.
+async fn writes_in_three_seconds(parallelism: u32) -> u64 {
+    let world = World::with(quick()).await;
+    let writes = Arc::new(AtomicU64::new(0));
+    let counted =
+        Counted { store: tidegate_agent::open(&world.url(), ROLLOUT).unwrap(), writes: Arc::clone(&writes) };
+    let rollout = Rollout::new(Arc::new(counted), ROLLOUT);
+    let _blue = Job::start_on(&world, Spec::new(BLUE, parallelism), None, rollout);
+    world.is_ready(BLUE).await;
+    world.goes_on(BLUE).await;
+    let (before, begin) = (writes.load(Ordering::Relaxed), Instant::now());
+    until("three seconds", async || (begin.elapsed() >= Duration::from_secs(3)).then_some(())).await;
+    writes.load(Ordering::Relaxed) - before
+}
+
+#[tokio::test]
+async fn writes_do_not_grow_with_subtasks() {
+    let (one, six) = tokio::join!(writes_in_three_seconds(1), writes_in_three_seconds(6));
+    assert!(
+        (1..=4).contains(&one) && (1..=4).contains(&six),
+        "{one} writes with one subtask, {six} with six"
+    );
+}
