@@ -1,0 +1,63 @@
+//! An agent for a JVM: a Java thread drives it, and no other thread is needed.
+
+use std::sync::{Mutex, TryLockError};
+
+use tidegate_agent::{Agent, AgentConfig, Teller};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use crate::{Error, parse, write};
+
+/// One agent.
+pub struct AgentHandle {
+    teller: Teller,
+    closed: watch::Sender<bool>,
+    /// The agent before its runtime: it is dropped first.
+    driven: Mutex<(Agent, Runtime)>,
+}
+
+impl AgentHandle {
+    /// Opens the agent's store; nothing else happens before [`AgentHandle::next`].
+    pub fn open(config: &[u8]) -> Result<AgentHandle, Error> {
+        let config = AgentConfig::parse(config).map_err(Error::said)?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(2)
+            .build()
+            .map_err(|error| Error::Said(format!("AgentFailed: no event loop can be made: {error}")))?;
+        let guard = runtime.enter();
+        let (agent, teller) = Agent::open(&config).map_err(Error::said)?;
+        drop(guard);
+        Ok(AgentHandle { teller, closed: watch::Sender::new(false), driven: Mutex::new((agent, runtime)) })
+    }
+
+    /// Drives the agent until it wants something done; `None` once it is closed.
+    pub fn next(&self, handle: i64) -> Result<Option<Vec<u8>>, Error> {
+        let mut driven = match self.driven.try_lock() {
+            Ok(driven) => driven,
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy(handle)),
+            Err(TryLockError::Poisoned(_)) => return Err(Error::Closed(handle)),
+        };
+        let (agent, runtime) = &mut *driven;
+        let mut closed = self.closed.subscribe();
+        let instruction = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => None,
+                instruction = agent.next() => instruction,
+            }
+        });
+        instruction.as_ref().map(write).transpose()
+    }
+
+    /// Tells of an event; never blocks.
+    pub fn tell(&self, event: &[u8]) -> Result<(), Error> {
+        self.teller.tell(parse("event", event)?);
+        Ok(())
+    }
+
+    /// Makes the thread in [`AgentHandle::next`] return `None`, now and ever after.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+    }
+}

@@ -1,0 +1,55 @@
+//! The gate and the agent for jobs in a JVM: handles, bytes and numbers in, bytes and numbers out.
+//!
+//! [`subtask`] and [`agent`] are the calls themselves, in safe Rust; [`jni`](mod@jni) gives them to Java. Every error and every
+//! panic becomes a `TidegateException`; a handle that was closed, or is in use by another thread, gives one too. No thread is
+//! started that outlives its agent: a Java thread enters [`agent::AgentHandle::next`] and drives everything.
+
+pub mod agent;
+mod jni;
+pub mod registry;
+pub mod subtask;
+
+/// What a call tells Java when it fails: the stable code, a colon, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A text that begins with its code already.
+    #[error("{0}")]
+    Said(String),
+    /// The handle was closed, or never opened.
+    #[error("HandleClosed: handle {0} is not open")]
+    Closed(i64),
+    /// Two threads at once.
+    #[error(
+        "HandleBusy: handle {0} is in use by another thread; a subtask's calls belong to its task's thread"
+    )]
+    Busy(i64),
+    /// Arguments that do not fit together.
+    #[error("BadCall: {0}")]
+    BadCall(String),
+    /// The JVM refused something.
+    #[error("JniFailed: {0}")]
+    Jni(#[from] ::jni::errors::Error),
+    /// A message that is none.
+    #[error("MessageUnreadable: the {what} cannot be read: {reason}")]
+    Message {
+        /// Which message.
+        what: &'static str,
+        /// Why.
+        reason: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// An error of ours whose text begins with its code.
+    pub fn said(error: impl std::fmt::Display) -> Error {
+        Error::Said(error.to_string())
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|reason| Error::Message { what, reason })
+}
+
+fn write(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|reason| Error::Message { what: "answer", reason })
+}
