@@ -1,0 +1,82 @@
+package io.tidegate.flink.internal;
+
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
+import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
+import org.apache.flink.streaming.api.connector.sink2.CommittableSummary;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Stands behind a sink's committer and tells which checkpoints it has committed. Stateless.
+ *
+ * <p>What it relies on, in the sources of 1.20.3 and 2.3.0 alike:
+ *
+ * <ul>
+ *   <li>SinkWriterOperator#prepareSnapshotPreBarrier sends the committer a CommittableSummary for
+ *       every checkpoint, also one of zero committables.
+ *   <li>CommitterOperator#notifyCheckpointComplete(n) goes through all checkpoints up to n in
+ *       order, those of savepoints and of missed notifications included. For each it first commits
+ *       (CheckpointCommittableManagerImpl#commit repeats what asked for it and throws when
+ *       something is left after the last retry, which fails the task), then emits one summary. So a
+ *       summary for n comes only after n and everything before it was committed, and comes for
+ *       empty checkpoints too.
+ *   <li>A savepoint commits nothing and emits nothing; its committables come with the next
+ *       completed checkpoint. Stop-with-savepoint notifies, so its summary comes before the task
+ *       ends.
+ *   <li>After a restore the committer commits again while it initializes and emits summaries then.
+ *       On a change of parallelism not every subtask has something to commit again; each has by the
+ *       next checkpoint.
+ *   <li>A committable that the committer gave up ({@code signalFailedWithKnownReason}) counts as
+ *       done, as everywhere in Flink; the committer logs the loss.
+ * </ul>
+ *
+ * <p>A sink with a pre-commit topology may send all committables to one committer; the others then
+ * see no summary, ever. So there is a second way, when this operator is chained to the committer
+ * (it is, unless chaining is switched off): a chain is notified of a completed checkpoint from its
+ * tail to its head within one mail, so a mail of our own, put into the mailbox when we are
+ * notified, runs after the committer has committed. If the committer throws, the task fails and it
+ * never runs.
+ */
+final class CommitReporter<CommT> extends AbstractStreamOperator<Void>
+        implements OneInputStreamOperator<CommittableMessage<CommT>, Void> {
+    private static final long serialVersionUID = 1L;
+
+    private final MailboxExecutor mailbox;
+    private final OperatorEventGateway coordinator;
+    private long reported;
+
+    CommitReporter(StreamOperatorParameters<Void> parameters, OperatorEventGateway coordinator) {
+        setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
+        this.processingTimeService = parameters.getProcessingTimeService();
+        this.mailbox = parameters.getMailboxExecutor();
+        this.coordinator = coordinator;
+    }
+
+    @Override
+    public void processElement(StreamRecord<CommittableMessage<CommT>> element) {
+        if (element.getValue() instanceof CommittableSummary) {
+            CommittableSummary<CommT> summary = (CommittableSummary<CommT>) element.getValue();
+            report(summary.getSubtaskId(), summary.getCheckpointIdOrEOI());
+        }
+    }
+
+    @Override
+    public void notifyCheckpointComplete(long checkpointId) throws Exception {
+        super.notifyCheckpointComplete(checkpointId);
+        if (!getOperatorConfig().isChainStart()) {
+            int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
+            mailbox.execute(() -> report(subtask, checkpointId), "tidegate: committed");
+        }
+    }
+
+    private void report(int committer, long checkpoint) {
+        // the end of input (EOI) is no checkpoint; it only comes without checkpointing
+        if (checkpoint > reported && checkpoint != CommittableMessage.EOI) {
+            reported = checkpoint;
+            coordinator.sendEventToCoordinator(new CommittedEvent(committer, checkpoint));
+        }
+    }
+}

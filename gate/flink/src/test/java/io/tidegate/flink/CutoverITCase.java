@@ -1,0 +1,86 @@
+package io.tidegate.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whole jobs with the real agents and a directory as store. */
+@Timeout(180)
+class CutoverITCase {
+    private static final long COUNT = 20_000;
+    private static final double PER_SECOND = 1_000;
+
+    @TempDir Path folder;
+    private final List<TestingJob> jobs = new ArrayList<>();
+
+    @AfterEach
+    void cancel() throws Exception {
+        for (TestingJob job : jobs) {
+            job.cancel();
+        }
+    }
+
+    private TestingJob start(Color color, int parallelism, long count, long bound)
+            throws Exception {
+        TestingJob job = TestingJob.start(folder, color, parallelism, count, PER_SECOND, bound);
+        jobs.add(job);
+        return job;
+    }
+
+    /** With a bound this low the gate waits for its very first order by request. */
+    @Test
+    void aSingleJobEmitsEverythingOnce() throws Exception {
+        TestingJob blue = start(Color.BLUE, 2, 2_000, 1);
+        blue.join();
+        assertEquals(numbers(2_000), sorted(blue.committed()));
+    }
+
+    @Test
+    void eachRecordIsVisibleOnceOverACutover() throws Exception {
+        TestingJob blue = start(Color.BLUE, 2, COUNT, 1_000);
+        Eventually.becomes("blue's output", blue::committed, seen -> !seen.isEmpty());
+        TestingJob green = start(Color.GREEN, 1, COUNT, 50);
+        Path report = folder.resolve("store/numbers/reports/green-1.json");
+        Eventually.becomes(
+                "green's readiness",
+                () -> Files.exists(report) ? Files.readString(report) : "",
+                text -> text.contains("\"ready\": 1"));
+        Files.writeString(
+                folder.resolve("store/numbers/request.json"),
+                "{\"promote\":\"now\",\"to\":\"green-1\"}");
+        Eventually.becomes("green's output", green::committed, seen -> !seen.isEmpty());
+        assertFalse(blue.isDone(), "the cutover came too late to test anything");
+        blue.join();
+        green.join();
+
+        List<Long> old = blue.committed();
+        List<Long> fresh = green.committed();
+        List<Long> all = new ArrayList<>(old);
+        all.addAll(fresh);
+        assertEquals(numbers(COUNT), sorted(all));
+        assertTrue(
+                Collections.max(old) < Collections.min(fresh),
+                Collections.max(old) + " of blue, " + Collections.min(fresh) + " of green");
+    }
+
+    private static List<Long> numbers(long count) {
+        return LongStream.range(0, count).boxed().collect(Collectors.toList());
+    }
+
+    private static List<Long> sorted(List<Long> numbers) {
+        Collections.sort(numbers);
+        return numbers;
+    }
+}
