@@ -1,0 +1,233 @@
+//! The verbs that ask for something: they write a request, and follow what becomes of it. Everything is decided by the
+//! conductor; nothing here changes the document.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use tidegate_agent::Rollout;
+use tidegate_protocol::document::{Answer, Cutover, Document, Outcome, Past};
+use tidegate_protocol::identity::Attempt;
+use tidegate_protocol::request::Request;
+use tidegate_protocol::time::When;
+use tokio::time::{Instant, timeout_at};
+
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, say};
+use crate::status;
+
+/// How long a verb waits, and for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) until_end: bool,
+    pub(crate) timeout: Duration,
+}
+
+/// Asks for a cutover.
+pub(crate) async fn promote(
+    rollout: &Rollout,
+    request: &Request,
+    patience: Patience,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let mut asked = Asked::new(rollout, request, patience).await?;
+    let answer = asked.answer().await?;
+    let attempt = taken_up(answer)?;
+    if !patience.until_end {
+        print(
+            output,
+            &json!({"outcome": "proposed", "attempt": attempt.0}),
+            &format!("proposed attempt {}", attempt.0),
+        );
+        return Ok(Exit::Done);
+    }
+    let past = asked.end(attempt).await?;
+    let terms = &past.terms;
+    let result = json!({
+        "outcome": "done", "attempt": terms.attempt.0, "boundary": terms.at.as_millis(), "from": past.from, "to": terms.to,
+    });
+    match &past.outcome {
+        Outcome::Done => {
+            let text =
+                format!("{} owns everything from {} on (attempt {})", terms.to, terms.at, terms.attempt.0);
+            print(output, &result, &text);
+            Ok(Exit::Done)
+        }
+        Outcome::Aborted { code, message } => {
+            let message = format!(
+                "attempt {} was aborted, {} goes on as before: {message}",
+                terms.attempt.0, past.from
+            );
+            Err(Failure::new(Exit::Aborted, code, message))
+        }
+    }
+}
+
+/// Asks for a cutover to the member that had the output before.
+pub(crate) async fn rollback(rollout: &Rollout, patience: Patience, output: Output) -> Result<Exit, Failure> {
+    let document = document(rollout).await?;
+    let last = document.history.iter().rev().find(|past| past.outcome == Outcome::Done);
+    let Some(past) = last.filter(|past| past.from != document.active().member) else {
+        let message = "no cutover has been done that could be taken back; abort one that is under way with `tidegate abort`";
+        return Err(Failure::new(Exit::Refused, "NothingToRollBack", message));
+    };
+    let request = Request::Promote { at: When::Now, to: Some(past.from), hand_over: None };
+    promote(rollout, &request, patience, output).await
+}
+
+/// Asks for the end of an attempt.
+pub(crate) async fn abort(
+    rollout: &Rollout,
+    request: &Request,
+    patience: Patience,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let mut asked = Asked::new(rollout, request, patience).await?;
+    let attempt = taken_up(asked.answer().await?)?;
+    print(
+        output,
+        &json!({"outcome": "aborted", "attempt": attempt.0}),
+        &format!("attempt {} is aborted", attempt.0),
+    );
+    Ok(Exit::Done)
+}
+
+fn print(output: Output, json: &Value, text: &str) {
+    match output {
+        Output::Text => say(text),
+        Output::Json => say(json),
+    };
+}
+
+fn taken_up(answer: Answer) -> Result<Attempt, Failure> {
+    match (answer.refusal, answer.attempt) {
+        (Some((code, message)), _) => Err(Failure::new(Exit::Refused, &code, message)),
+        (None, Some(attempt)) => Ok(attempt),
+        (None, None) => {
+            Err(Failure::new(Exit::Failed, "Failed", "the request was answered without an attempt"))
+        }
+    }
+}
+
+async fn document(rollout: &Rollout) -> Result<Document, Failure> {
+    match rollout.document().await? {
+        Some((document, _)) => Ok(document),
+        None => Err(Failure::unknown_rollout(rollout)),
+    }
+}
+
+/// A request that was written, and is followed.
+struct Asked<'a> {
+    rollout: &'a Rollout,
+    version: String,
+    watch: tidegate_store::Watch,
+    deadline: Instant,
+    progress: ProgressBar,
+    answered: bool,
+}
+
+impl<'a> Asked<'a> {
+    async fn new(rollout: &'a Rollout, request: &Request, patience: Patience) -> Result<Asked<'a>, Failure> {
+        document(rollout).await?;
+        let watch = rollout.watch();
+        let progress =
+            if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        progress.set_style(
+            ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}").map_err(anyhow::Error::from)?,
+        );
+        progress.enable_steady_tick(Duration::from_millis(120));
+        progress.set_message("asking");
+        let version = rollout.ask(request).await?;
+        Ok(Asked {
+            rollout,
+            version,
+            watch,
+            deadline: Instant::now() + patience.timeout,
+            progress,
+            answered: false,
+        })
+    }
+
+    /// Looks at the document whenever something changes, until `look` is satisfied.
+    async fn follow<T>(&mut self, look: impl Fn(&Document) -> Option<T>) -> Result<T, Failure> {
+        loop {
+            let document = document(self.rollout).await?;
+            if let Some(found) = look(&document) {
+                return Ok(found);
+            }
+            let waiting = status::waiting(self.rollout, &document).await?;
+            self.progress.set_message(headline(&document, waiting.first().map(String::as_str)));
+            if !self.answered {
+                self.check_place(&document).await?;
+            }
+            match timeout_at(self.deadline, self.watch.changed()).await {
+                Ok(changed) => changed?,
+                Err(_) => return Err(self.give_up(waiting).await?),
+            }
+        }
+    }
+
+    async fn answer(&mut self) -> Result<Answer, Failure> {
+        let version = self.version.clone();
+        let answer = self
+            .follow(|document| document.answered.clone().filter(|answer| answer.request == version))
+            .await?;
+        self.answered = true;
+        Ok(answer)
+    }
+
+    /// The end of the cutover that began with this attempt; its boundary may have been proposed again since.
+    async fn end(&mut self, attempt: Attempt) -> Result<Past, Failure> {
+        self.follow(|document| document.history.iter().find(|past| past.terms.attempt >= attempt).cloned())
+            .await
+    }
+
+    /// A request that another one has replaced before it was looked at will never be answered.
+    async fn check_place(&self, document: &Document) -> Result<(), Failure> {
+        if self.is_answered(document) || self.is_in_place().await? {
+            return Ok(());
+        }
+        // It may have been answered, and then replaced, since the document was read.
+        if self.is_answered(&self::document(self.rollout).await?) {
+            return Ok(());
+        }
+        let message =
+            "another request took the place of this one before its answer was seen; see `tidegate status`";
+        Err(Failure::new(Exit::Fenced, "Fenced", message))
+    }
+
+    fn is_answered(&self, document: &Document) -> bool {
+        document.answered.as_ref().is_some_and(|answer| answer.request == self.version)
+    }
+
+    async fn is_in_place(&self) -> Result<bool, Failure> {
+        Ok(self.rollout.asked().await?.is_some_and(|asked| asked.version == self.version))
+    }
+
+    async fn give_up(&self, waiting: Vec<String>) -> Result<Failure, Failure> {
+        // A conductor may have read it before it was withdrawn, and have answered it since.
+        let withdrawn = !self.answered
+            && self.rollout.withdraw(&self.version).await?
+            && !self.is_answered(&document(self.rollout).await?);
+        let state = if withdrawn {
+            "nobody took the request up, and it was withdrawn"
+        } else {
+            "it goes on without this command"
+        };
+        let waiting =
+            if waiting.is_empty() { String::new() } else { format!("; waiting for: {}", waiting.join("; ")) };
+        Ok(Failure::new(Exit::Timeout, "Timeout", format!("not done in time; {state}{waiting}")))
+    }
+}
+
+fn headline(document: &Document, waiting: Option<&str>) -> String {
+    let what = match &document.cutover {
+        Some(Cutover::Proposed { terms, .. }) => format!("attempt {} proposes {}", terms.attempt.0, terms.at),
+        Some(Cutover::Committed { terms, .. }) => {
+            format!("attempt {} is committed at {}", terms.attempt.0, terms.at)
+        }
+        None => format!("waiting for {} to look at it", document.active().member),
+    };
+    waiting.map_or(what.clone(), |waiting| format!("{what}; {waiting}"))
+}

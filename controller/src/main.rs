@@ -1,0 +1,18 @@
+//! The `tidegate` command.
+
+mod ask;
+mod cli;
+mod exit;
+mod output;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = <cli::Cli as clap::Parser>::parse();
+    match cli::run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.tell(cli.output()),
+    }
+}
