@@ -1,0 +1,303 @@
+//! The stage of a rehearsal: a broker, a cluster, a store, the job of `examples/flights` in two versions, an independent reader.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::Command;
+use crate::flights::{Account, Flights, MAX_DELAY_MINUTES, ORIGINS, Owners, Stream, Version, row_time};
+use crate::flink::{FlinkCluster, Settings};
+use crate::kafka::{KafkaBroker, LiveReader, open_transactions, read_committed};
+use crate::rest::{Job, RunRequest};
+use crate::{Observed, binary, wait_until, workspace_root};
+
+const INPUT: &str = "flights";
+const OUTPUT: &str = "departures";
+const ROLLOUT: &str = "flights";
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Everything that runs. Fields are dropped in this order: first who looks, then who is looked at.
+#[derive(Debug)]
+pub struct Stage {
+    /// The command on the rollout.
+    pub tidegate: Command,
+    /// Reads the output as it is committed.
+    pub reader: LiveReader,
+    /// Two TaskManagers with three slots each.
+    pub flink: FlinkCluster,
+    /// The broker.
+    pub kafka: KafkaBroker,
+    /// The store's folder.
+    pub store: PathBuf,
+    jar: String,
+}
+
+/// One job, as it is submitted.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    version: Version,
+    parallelism: u32,
+    savepoint: Option<String>,
+    options: Vec<(&'static str, String)>,
+}
+
+impl Deployment {
+    /// blue-1: version 1, parallelism 2.
+    #[must_use]
+    pub fn blue() -> Self {
+        Self { version: Version::V1, parallelism: 2, savepoint: None, options: Vec::new() }
+            .with("tidegate.color", "blue")
+    }
+
+    /// green-1, from a snapshot of blue: version 2, parallelism 3.
+    #[must_use]
+    pub fn green(savepoint: String) -> Self {
+        Self { version: Version::V2, parallelism: 3, savepoint: Some(savepoint), options: Vec::new() }
+            .with("tidegate.color", "green")
+    }
+
+    /// Sets an option of the job; the last value of a key counts.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: &str) -> Self {
+        self.options.retain(|(there, _)| *there != key);
+        self.options.push((key, value.to_owned()));
+        self
+    }
+}
+
+impl Stage {
+    /// Starts all below `folder`.
+    ///
+    /// # Errors
+    /// When a part does not get ready, or the job's jar for this version of Flink is missing.
+    pub async fn start(folder: &Path, version: &str) -> Result<Self> {
+        let jar =
+            workspace_root().join(format!("examples/flights/job/target/flink-{version}/flights-job.jar"));
+        ensure!(jar.is_file(), "{} is missing: build it with `make jars`", jar.display());
+        let store = folder.join("store");
+        fs::create_dir(&store).context("cannot create the store's folder")?;
+        let settings = Settings::new(version)
+            .task_managers(2, 3)
+            .with("restart-strategy.type", "fixed-delay")
+            .with("restart-strategy.fixed-delay.attempts", "100")
+            .with("restart-strategy.fixed-delay.delay", "200ms");
+        let (binary, kafka, flink) = tokio::try_join!(
+            binary::tidegate(),
+            KafkaBroker::start(folder),
+            FlinkCluster::start(folder, &settings)
+        )?;
+        for topic in [INPUT, OUTPUT] {
+            kafka.create_topic(topic, ORIGINS.len() as i32, &[("retention.ms", "-1")]).await?;
+        }
+        let reader = LiveReader::start(&kafka.bootstrap_servers(), OUTPUT)?;
+        let jar = flink.rest().upload(&jar).await?;
+        Ok(Self { tidegate: Command::new(&binary, &store, ROLLOUT), reader, flink, kafka, store, jar })
+    }
+
+    /// The command on another store or rollout.
+    ///
+    /// # Errors
+    /// When the binary cannot be built.
+    pub async fn tidegate_on(&self, store: &Path, rollout: &str) -> Result<Command> {
+        Ok(Command::new(&binary::tidegate().await?, store, rollout))
+    }
+
+    /// Begins to send flights.
+    ///
+    /// # Errors
+    /// When the producer cannot be built.
+    pub fn stream(&self, seed: u64) -> Result<Stream> {
+        Ok(Stream::start(self.kafka.producer()?, INPUT, Flights::new(seed)))
+    }
+
+    /// Submits a job. That Flink accepts it does not mean that it runs.
+    ///
+    /// # Errors
+    /// When Flink refuses it.
+    pub async fn submit(&self, deployment: Deployment) -> Result<Job> {
+        let Deployment { version, parallelism, savepoint, options } = deployment;
+        let arguments = [
+            ("--bootstrap-servers", self.kafka.bootstrap_servers()),
+            ("--input", INPUT.into()),
+            ("--output", OUTPUT.into()),
+            ("--version", if version == Version::V1 { "v1" } else { "v2" }.into()),
+            ("--max-delay-minutes", MAX_DELAY_MINUTES.to_string()),
+        ];
+        let mut configuration = vec![
+            ("tidegate.store".to_owned(), format!("directory://{}", self.store.display())),
+            ("tidegate.rollout".to_owned(), ROLLOUT.to_owned()),
+        ];
+        for (key, value) in options {
+            configuration.retain(|(there, _)| there != key);
+            configuration.push((key.to_owned(), value));
+        }
+        let request = RunRequest {
+            arguments: arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect(),
+            parallelism: Some(parallelism),
+            configuration,
+            allow_non_restored_state: savepoint.is_some(),
+            savepoint,
+            entry_class: None,
+        };
+        self.flink.rest().run(&self.jar, &request).await
+    }
+
+    /// Submits a job and waits until it runs.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn run(&self, deployment: Deployment) -> Result<Job> {
+        let job = self.submit(deployment).await?;
+        job.wait_running(DEADLINE).await?;
+        Ok(job)
+    }
+
+    /// Starts green from a savepoint of blue, which goes on, and waits until it is in standby and about as far as blue.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub async fn run_green(&self, blue: &Job) -> Result<Job> {
+        let green = self.run(Deployment::green(blue.native_savepoint(DEADLINE).await?)).await?;
+        self.tidegate.wait_role("green-1", "standby").await?;
+        self.tidegate
+            .wait_status("green has caught up", |status| {
+                let watermark = |name| crate::command::member(status, name)["gates"][0]["watermark"].as_i64();
+                let near = watermark("green-1").zip(watermark("blue-1"));
+                near.is_some_and(|(green, blue)| green >= blue - 24 * crate::flights::HOUR_MS)
+            })
+            .await?;
+        Ok(green)
+    }
+
+    /// The number of a TaskManager that runs a subtask of the job's last vertex, where the gate is.
+    ///
+    /// # Errors
+    /// When Flink does not tell.
+    pub async fn task_manager_of(&self, job: &Job) -> Result<usize> {
+        let status = job.status().await?;
+        let vertex = status.vertices.last().context("the job has no vertices")?;
+        let path = format!("/jobs/{}/vertices/{}", job.id(), vertex.id);
+        let told: serde_json::Value = self.flink.rest().get(&path).await?;
+        let id = told["subtasks"][0]["taskmanager-id"].as_str();
+        // As the harness names them: taskmanager-<number>-<life>.
+        let number = id.and_then(|id| id.split('-').nth(1)?.parse().ok());
+        number.with_context(|| format!("no TaskManager in {told}"))
+    }
+
+    /// Waits until rows come that are newer than all that are there now: the output flows.
+    ///
+    /// # Errors
+    /// At the deadline.
+    pub async fn wait_flow(&mut self) -> Result<()> {
+        let newest = |reader: &mut LiveReader| reader.look(|rows| rows.iter().filter_map(row_time).max());
+        let before = newest(&mut self.reader)?;
+        wait_until("newer rows are committed", DEADLINE, async || {
+            let now = newest(&mut self.reader)?;
+            Ok(Observed::when(now > before, (), || format!("the newest row is of {now:?}")))
+        })
+        .await
+    }
+
+    /// The length of the JobManager's log, for [`Stage::wait_said`].
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn said_so_far(&self) -> Result<usize> {
+        Ok(self.log("jobmanager")?.len())
+    }
+
+    /// Waits until the JobManager's log has all of `words` in one line, after its first `since` bytes; returns the line.
+    ///
+    /// # Errors
+    /// At the deadline.
+    pub async fn wait_said(&self, since: usize, words: &[&str]) -> Result<String> {
+        wait_until(&format!("the JobManager's log says {words:?}"), DEADLINE, async || {
+            let log = self.log("jobmanager")?;
+            let line = log.get(since..).unwrap_or_default().lines();
+            let found = line.into_iter().find(|line| words.iter().all(|word| line.contains(word)));
+            Ok(Observed::when(found.is_some(), found.unwrap_or_default().to_owned(), || {
+                "nothing of it".into()
+            }))
+        })
+        .await
+    }
+
+    /// The lines of both TaskManagers' logs that have one of `words`.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub fn tasks_said(&self, words: &[&str]) -> Result<Vec<String>> {
+        let logs = [self.log("taskmanager-0")?, self.log("taskmanager-1")?];
+        let lines = logs.iter().flat_map(|log| log.lines());
+        Ok(lines.filter(|line| words.iter().any(|word| line.contains(word))).map(str::to_owned).collect())
+    }
+
+    fn log(&self, name: &str) -> Result<String> {
+        let path = self.flink.log_folder().join(format!("{name}.log"));
+        Ok(String::from_utf8_lossy(&fs::read(&path).with_context(|| path.display().to_string())?)
+            .into_owned())
+    }
+
+    /// Ends the stream and waits until the last row of every origin is committed.
+    ///
+    /// # Errors
+    /// When the stream has failed, or at the deadline.
+    pub async fn finish(&mut self, stream: Stream) -> Result<Account> {
+        let account = Account::of(&tokio::task::spawn_blocking(move || stream.finish()).await??);
+        let last = account.last_rows();
+        wait_until(&format!("the last rows {last:?} are committed"), DEADLINE, async || {
+            let missing = self.reader.look(|rows| {
+                let there = |key: &&String| rows.iter().any(|row| row.key.as_deref() == Some(key.as_bytes()));
+                last.iter().filter(|key| !there(key)).cloned().collect::<Vec<_>>()
+            })?;
+            Ok(Observed::when(missing.is_empty(), (), || format!("missing: {missing:?}")))
+        })
+        .await?;
+        Ok(account)
+    }
+
+    /// Reads the whole output once more, after its jobs have stopped: every owner's row is there once, nothing else is, and no
+    /// transaction is left open.
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub fn demand_exact(&self, account: &Account, owners: &Owners) -> Result<()> {
+        let servers = self.kafka.bootstrap_servers();
+        let open = open_transactions(&servers, OUTPUT)?;
+        ensure!(open.is_empty(), "transactions are left open: {open:?}");
+        let difference = self.difference(account, owners)?;
+        ensure!(
+            difference.is_none(),
+            "the output is not exact, {} rows expected: {difference}",
+            account.rows()
+        );
+        Ok(())
+    }
+
+    /// How the committed output differs from what it should be.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn difference(&self, account: &Account, owners: &Owners) -> Result<crate::flights::Difference> {
+        Ok(account.compare(owners, &read_committed(&self.kafka.bootstrap_servers(), OUTPUT, DEADLINE)?))
+    }
+}
+
+/// A job that was never disturbed.
+///
+/// # Errors
+/// When it has failed at least once.
+pub async fn demand_undisturbed(job: &Job) -> Result<()> {
+    let exceptions = job.exceptions().await?;
+    if let Some(failure) = exceptions.failures().first() {
+        anyhow::bail!(
+            "job {} has failed {} times; the last time: {}",
+            job.id(),
+            exceptions.failures().len(),
+            failure.stacktrace
+        );
+    }
+    Ok(())
+}
