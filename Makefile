@@ -1,0 +1,59 @@
+# The one door. `make help` tells what there is.
+
+FLINK ?= 1.20.3
+FLINKS := 1.20.3 2.3.0
+MVN := mvn -B -ntp -q
+JOB_JAR = examples/flights/job/target/flink-$(FLINK)/flights-job.jar
+
+.DEFAULT_GOAL := help
+.PHONY: help tools build bridge jars demo test test-rust test-java bench lint fmt clean
+
+help: ## tell what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  FLINK=$(FLINK) (or one of: $(FLINKS)) chooses the Flink version of build and demo"
+
+tools: # name what is missing, before anything is built
+	@for tool in cargo java javac mvn cc python3; do command -v $$tool >/dev/null || { \
+	  echo "$$tool is missing: needed are Rust (rustup), a JDK 17, Maven, a C compiler and make, and Python 3 with pip for the demo's data" >&2; exit 1; }; done
+	@java -version 2>&1 | grep -qE 'version "(17|2[1-9])' || { echo "a JDK 17 or later is needed; java -version says:" >&2; java -version; exit 1; }
+
+build: tools ## build the tidegate binary, the native library, and the Flink module for FLINK
+	cargo build --release --locked -p tidegate -p tidegate-bridge -p tidegate-example-flights
+	$(MVN) -DskipTests package -Dflink.version=$(FLINK)
+
+demo: build ## the main job: a year of flights handed from one version of a Flink job to the next
+	target/release/flights demo --flink $(FLINK) --tidegate target/release/tidegate --jar $(JOB_JAR) $(DEMO)
+
+test: tools lint test-rust test-java ## all tests, on the real parts
+
+test-rust: jars
+	cargo test --workspace --locked --no-fail-fast
+
+bridge:
+	cargo build --release --locked -p tidegate-bridge
+
+jars: bridge $(FLINKS:%=jar-%)
+
+jar-%: bridge
+	$(MVN) -DskipTests package -Dflink.version=$*
+
+test-java: $(FLINKS:%=test-java-%)
+
+test-java-%: bridge
+	mvn -B -ntp verify -Dflink.version=$*
+
+bench: ## ratios against doing the same without a gate, measured in one run
+	cargo bench --locked -p tidegate-gate --bench admit
+
+lint: tools ## formatting, clippy with warnings denied, Java formatting
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(MVN) spotless:check
+
+fmt: ## format everything
+	cargo fmt --all
+	$(MVN) spotless:apply
+
+clean: ## remove what was built, and what was downloaded for the real parts
+	cargo clean
+	$(foreach version,$(FLINKS),$(MVN) clean -Dflink.version=$(version) &&) true

@@ -1,0 +1,146 @@
+//! The command line.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use tidegate_integration_tests::{Scratch, workspace_root};
+
+use crate::story::{self, Plan};
+use crate::truth::Version;
+use crate::{input, truth};
+
+/// Hands a year of flights from one version of a Flink job to the next.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start Kafka and Flink, replay the flights, cut over, and verify every row
+    Demo(Demo),
+    /// Print the rows that one version would write for the whole year, one JSON object per line
+    Truth {
+        /// The version of the job
+        #[arg(long, default_value = "v1")]
+        version: Version,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Demo {
+    /// The Flink version
+    #[arg(long, default_value = "1.20.3")]
+    flink: String,
+
+    /// When to promote, in percent of the replay; `random` is between 35 and 70
+    #[arg(long, value_name = "N|random", default_value = "50")]
+    promote_after_percent: Promotion,
+
+    /// How long the replay of all flights takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 75)]
+    seconds: u64,
+
+    /// The `tidegate` binary; target/release/tidegate when not given
+    #[arg(long, value_name = "FILE")]
+    tidegate: Option<PathBuf>,
+
+    /// The job's jar; the one of examples/flights/job for this Flink version when not given
+    #[arg(long, value_name = "FILE")]
+    jar: Option<PathBuf>,
+}
+
+/// The moment of the promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Promotion(u32);
+
+impl FromStr for Promotion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "random" {
+            // A fresh hasher has fresh random keys; no more randomness is needed here.
+            return Ok(Self(35 + (RandomState::new().build_hasher().finish() % 36) as u32));
+        }
+        match text.parse() {
+            Ok(percent @ 30..=90) => Ok(Self(percent)),
+            _ => Err("a whole number from 30 to 90, or `random`: the new version starts at 25".into()),
+        }
+    }
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn run() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match cli.verb {
+            Verb::Demo(demo) => run_demo(&demo).await,
+            Verb::Truth { version } => print_truth(version).await,
+        }
+    })
+}
+
+async fn run_demo(demo: &Demo) -> Result<ExitCode> {
+    let root = workspace_root();
+    let plan = Plan {
+        flink: demo.flink.clone(),
+        promote_after_percent: demo.promote_after_percent.0,
+        replay: Duration::from_secs(demo.seconds),
+        tidegate: demo.tidegate.clone().unwrap_or_else(|| root.join("target/release/tidegate")),
+        jar: demo.jar.clone().unwrap_or_else(|| {
+            root.join(format!("examples/flights/job/target/flink-{}/flights-job.jar", demo.flink))
+        }),
+    };
+    for (file, made_by) in [(&plan.tidegate, "cargo build --release -p tidegate"), (&plan.jar, "make build")]
+    {
+        if !file.is_file() {
+            bail!("{} is missing: build it with `{made_by}`", file.display());
+        }
+    }
+    let told = Scratch::new("flights")?.run(async |folder| {
+        let outcome = story::tell(folder, &plan).await?;
+        println!("{}\n{}", outcome.table(), outcome.json()?);
+        outcome.demand_exact()
+    });
+    tokio::select! {
+        told = told => told?,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn print_truth(version: Version) -> Result<ExitCode> {
+    let truth = truth::Truth::of(&input::flights().await?, truth::MAX_DELAY_MINUTES);
+    std::io::stdout().write_all(truth.lines(version).as_bytes()).context("cannot print the rows")?;
+    eprintln!("{} rows; {} flights were late and dropped", truth.rows(), truth.late());
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promotion_moments() {
+        assert_eq!("50".parse(), Ok(Promotion(50)));
+        for _ in 0..200 {
+            let Promotion(percent) = "random".parse().unwrap();
+            assert!((35..=70).contains(&percent), "{percent}");
+        }
+        assert!("20".parse::<Promotion>().is_err() && "soon".parse::<Promotion>().is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}
