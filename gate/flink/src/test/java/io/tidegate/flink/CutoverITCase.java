@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,11 +20,18 @@ import org.junit.jupiter.api.io.TempDir;
 /** Whole jobs with the real agents and a directory as store. */
 @Timeout(180)
 class CutoverITCase {
-    private static final long COUNT = 20_000;
+    /** More than can go by at the steady rate before the longest wait of this test is over. */
+    private static final long COUNT = 100_000;
+
     private static final double PER_SECOND = 1_000;
 
     @TempDir Path folder;
     private final List<TestingJob> jobs = new ArrayList<>();
+
+    @BeforeEach
+    void steady() {
+        Paced.steady();
+    }
 
     @AfterEach
     void cancel() throws Exception {
@@ -53,15 +61,28 @@ class CutoverITCase {
         Eventually.becomes("blue's output", blue::committed, seen -> !seen.isEmpty());
         TestingJob green = start(Color.GREEN, 1, COUNT, 50);
         Path report = folder.resolve("store/numbers/reports/green-1.json");
+        // Ready, with an order, and free of trouble: what it takes to be promoted. Before its order
+        // it may be full.
         Eventually.becomes(
                 "green's readiness",
                 () -> Files.exists(report) ? Files.readString(report) : "",
-                text -> text.contains("\"ready\": 1"));
+                text ->
+                        text.contains("\"ready\": 1")
+                                && text.contains("\"epoch\": 1")
+                                && text.contains("\"trouble\": []"));
         Files.writeString(
                 folder.resolve("store/numbers/request.json"),
                 "{\"promote\":\"now\",\"to\":\"green-1\"}");
+        Path document = folder.resolve("store/numbers/document.json");
+        String answered =
+                Eventually.becomes(
+                        "an answer to the request",
+                        () -> Files.readString(document),
+                        text -> !text.contains("\"answered\": null"));
+        assertTrue(answered.contains("\"refused\": null"), answered);
         Eventually.becomes("green's output", green::committed, seen -> !seen.isEmpty());
         assertFalse(blue.isDone(), "the cutover came too late to test anything");
+        Paced.hurry();
         blue.join();
         green.join();
 

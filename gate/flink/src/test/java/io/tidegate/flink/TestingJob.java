@@ -10,7 +10,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.RpcOptions;
@@ -53,16 +52,16 @@ final class TestingJob {
         env.enableCheckpointing(200);
         env.getConfig().setAutoWatermarkInterval(20);
         DataGeneratorSource<Long> source =
-                new DataGeneratorSource<>(
-                        number -> number,
-                        count,
-                        RateLimiterStrategy.perSecond(perSecond),
-                        Types.LONG);
+                new DataGeneratorSource<>(number -> number, count, Types.LONG);
         WatermarkStrategy<Long> watermarks =
                 WatermarkStrategy.<Long>forMonotonousTimestamps()
                         .withTimestampAssigner((number, ignored) -> number);
         DataStream<Long> numbers =
-                env.fromSource(source, watermarks, "numbers").setParallelism(1).uid("numbers");
+                env.fromSource(source, watermarks, "numbers")
+                        .setParallelism(1)
+                        .uid("numbers")
+                        .map(new Paced(perSecond))
+                        .setParallelism(1);
         Path output = folder.resolve(color.toString());
         GatedSink.of("out", TestingSinks.files(output)).addTo(numbers.rebalance());
         return new TestingJob(output, env.executeAsync("numbers " + color));

@@ -1,5 +1,6 @@
 package io.tidegate.flink.internal;
 
+import java.util.concurrent.RejectedExecutionException;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
@@ -68,7 +69,13 @@ final class CommitReporter<CommT> extends AbstractStreamOperator<Void>
         super.notifyCheckpointComplete(checkpointId);
         if (!getOperatorConfig().isChainStart()) {
             int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
-            mailbox.execute(() -> report(subtask, checkpointId), "tidegate: committed");
+            try {
+                mailbox.execute(() -> report(subtask, checkpointId), "tidegate: committed");
+            } catch (RejectedExecutionException closing) {
+                // The task has come to its end, and its mailbox takes nothing more. The checkpoint
+                // that covers its last record was told before: a task waits for it to end.
+                LOG.debug("checkpoint {} completed after the end of the task", checkpointId);
+            }
         }
     }
 

@@ -66,6 +66,14 @@ class CommitReporterTest {
         assertEquals(List.of("committer 0 committed checkpoint 9"), told);
     }
 
+    /** A task that ends takes no more mail, and must not fail for that. */
+    @Test
+    void aCheckpointThatCompletesAfterTheEndIsNoFailure() throws Exception {
+        harness.getTaskMailbox().quiesce();
+        harness.notifyOfCompletedCheckpoint(9);
+        assertEquals(List.of(), told);
+    }
+
     @Test
     void withoutAChainOnlySummariesCount() throws Exception {
         harness.getStreamConfig().setChainStart();
