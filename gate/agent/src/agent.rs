@@ -24,6 +24,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const SPACING: Duration = Duration::from_millis(25);
 /// The next round after one that failed.
 const AWAY: Duration = Duration::from_millis(500);
+/// The end of a job waits no longer than this for its agent's last round.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A running agent. Whoever drives it calls [`Agent::next`] in a loop; in between nothing happens.
 pub struct Agent {
@@ -44,6 +46,8 @@ pub struct Agent {
     trouble: Vec<Trouble>,
     /// The job was told to fail.
     refused: bool,
+    /// The job has ended, and the last round is over.
+    ended: bool,
 }
 
 /// Tells an agent what happens in the job, from any thread.
@@ -105,31 +109,62 @@ impl Agent {
             told: None,
             trouble: Vec::new(),
             refused: false,
+            ended: false,
         };
         (agent, Teller(sender))
     }
 
-    /// The next instruction; `None` when every [`Teller`] is gone. Cancel safe.
+    /// The next instruction; `None` when every [`Teller`] is gone, or after [`Agent::last_words`]. Cancel safe.
     pub async fn next(&mut self) -> Option<Instruction> {
         loop {
             if let Some(instruction) = self.instructions.pop_front() {
                 return Some(instruction);
             }
-            self.begin_round();
-            if !self.wait().await {
+            if self.ended {
                 return None;
             }
+            self.begin_round();
+            self.wait().await;
+        }
+    }
+
+    /// The job has come to its end: its last commits are told to the others, and the steps that they make possible are
+    /// taken, in one last round. A job that ends while it hands over would otherwise never be known to have finished.
+    pub async fn last_words(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let speak = async {
+            if matches!(self.desk, DeskState::Busy(_)) {
+                let (desk, found) = finished(&mut self.desk).await;
+                self.desk = DeskState::Idle(Box::new(desk));
+                self.found(found);
+            }
+            if let Ok(event) = self.events.try_recv() {
+                self.take(event);
+            }
+            if self.machine.is_claimed() {
+                (self.due, self.not_before) = (true, Instant::now());
+                self.begin_round();
+                let (desk, found) = finished(&mut self.desk).await;
+                self.desk = DeskState::Idle(Box::new(desk));
+                self.found(found);
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, speak).await.is_err() {
+            // Whoever needs them sees a silent member.
+            self.log(Level::Warn, format!("the store took no last report within {} s", LAST_WORDS.as_secs()));
         }
     }
 
     /// Waits for one thing to happen and lets the machine take it.
-    async fn wait(&mut self) -> bool {
+    async fn wait(&mut self) {
         let not_before = self.not_before;
         let wakes = self.due && matches!(self.desk, DeskState::Idle(_));
         tokio::select! {
             event = self.events.recv() => match event {
                 Some(event) => self.take(event),
-                None => return false,
+                None => return self.last_words().await,
             },
             (desk, found) = finished(&mut self.desk) => {
                 self.desk = DeskState::Idle(Box::new(desk));
@@ -150,7 +185,6 @@ impl Agent {
             }
         }
         self.look_after();
-        true
     }
 
     fn take(&mut self, event: Event) {

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use tidegate_protocol::conductor::{Decision, Observation, SILENT_MS, Step, conduct};
+use tidegate_protocol::conductor::{Decision, Observation, SILENT_MS, Seen, Step, conduct};
 use tidegate_protocol::document::{Answer, Document};
 use tidegate_protocol::identity::{Incarnation, Member, Origin};
 use tidegate_protocol::member::{News, wrong_state};
@@ -81,7 +81,7 @@ impl Desk {
             let document = self.rollout.document().await?;
             found.news.push(News::Document(document.as_ref().map(|(document, _)| document.clone())));
             match document {
-                Some(document) if self.conducts(&document.0) => {
+                Some(document) if self.may_conduct(&document.0) => {
                     if !self.conduct(document, found).await? {
                         break;
                     }
@@ -92,9 +92,11 @@ impl Desk {
         Ok(())
     }
 
-    /// The active member's agent conducts, and no document but that of its own rollout.
-    fn conducts(&self, document: &Document) -> bool {
-        document.rollout == self.rollout.name() && document.active().member == self.member()
+    /// Whether this agent may have to conduct: the active member's always, the one that is to take over when that is silent;
+    /// no document but that of its own rollout.
+    fn may_conduct(&self, document: &Document) -> bool {
+        let to = document.terms().is_some_and(|terms| terms.to == self.member());
+        document.rollout == self.rollout.name() && (to || document.active().member == self.member())
     }
 
     fn member(&self) -> Member {
@@ -210,6 +212,10 @@ impl Desk {
             return Ok(false);
         }
         let reports = self.observer.seen(reports, Instant::now());
+        let active = document.active().member;
+        if active != self.member() && reports.get(&active).is_some_and(Seen::is_alive) {
+            return Ok(false);
+        }
         let observation =
             Observation { document: &document, reports: &reports, asked: asked.as_ref(), now: now() };
         let Decision::Change(next, step) = conduct(observation) else { return Ok(false) };

@@ -43,7 +43,10 @@ impl AgentHandle {
         let instruction = runtime.block_on(async {
             tokio::select! {
                 biased;
-                _ = closed.wait_for(|closed| *closed) => None,
+                _ = closed.wait_for(|closed| *closed) => {
+                    agent.last_words().await;
+                    agent.next().await
+                }
                 instruction = agent.next() => instruction,
             }
         });
@@ -56,7 +59,7 @@ impl AgentHandle {
         Ok(())
     }
 
-    /// Makes the thread in [`AgentHandle::next`] return `None`, now and ever after.
+    /// Makes the thread in [`AgentHandle::next`] take a last round on the store, and return `None` from then on.
     pub fn close(&self) {
         self.closed.send_replace(true);
     }

@@ -64,6 +64,8 @@ struct Shared {
 enum Command {
     Snapshot(oneshot::Sender<Checkpoint>),
     FailOver(oneshot::Sender<()>),
+    /// The input ends here; everything is committed, and the job ends.
+    End,
 }
 
 impl Spec {
@@ -147,6 +149,14 @@ impl Job {
         self.shared.last.lock().expect("no panic").clone()
     }
 
+    /// The job comes to its end, and its agent with it.
+    pub(crate) async fn end(mut self) {
+        self.tell(Command::End);
+        for task in self.tasks.drain(..).rev() {
+            task.await.expect("no panic");
+        }
+    }
+
     /// The whole job starts again from its last checkpoint, with a new agent.
     pub(crate) async fn restart(self, world: &Arc<World>) -> Job {
         let spec = self.spec.clone();
@@ -188,9 +198,7 @@ impl Drop for Job {
 
 async fn drive(mut agent: Agent, instructions: mpsc::UnboundedSender<Instruction>) {
     while let Some(instruction) = agent.next().await {
-        if instructions.send(instruction).is_err() {
-            return;
-        }
+        let _ = instructions.send(instruction); // of a job that has ended nobody hears
     }
 }
 
@@ -241,6 +249,7 @@ impl Run {
                         self.fail_over();
                         let _ = done.send(()); // nobody waits any more
                     }
+                    Some(Command::End) => return self.end(),
                     None => return,
                 },
                 _ = pump.tick() => self.read(),
@@ -282,6 +291,15 @@ impl Run {
             let (gate, attempt, parallelism) = (GATE.to_owned(), self.attempt, self.spec.parallelism);
             self.tell(Event::SubtaskReady { gate, subtask, attempt, parallelism });
         }
+    }
+
+    fn end(&mut self) {
+        self.read();
+        for task in &mut self.tasks {
+            task.step(subtask::Event::Watermark(EventTime::MAX));
+            task.step(subtask::Event::EndOfInput);
+        }
+        self.checkpoint();
     }
 
     fn fail_over(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_protocol::document::{Cutover, Document, Outcome};
+use tidegate_protocol::document::{Cutover, Document, Outcome, Settings};
 use tidegate_protocol::identity::Incarnation;
 use tidegate_protocol::time::When;
 
@@ -114,4 +114,34 @@ async fn tasks_that_fail_over_while_a_boundary_is_proposed_are_asked_again() {
     green.fail_over().await;
     world.ended(attempt).await;
     ends_exactly(&world).await;
+}
+
+/// P28: the input of the old version ends while it hands over. Its last round tells what is committed by then and finishes.
+#[tokio::test]
+async fn the_old_job_ends_while_a_cutover_is_committed() {
+    let world = World::with(quick()).await;
+    let (blue, _green) = committed_ahead(&world).await;
+    world.end();
+    blue.end().await;
+    let document = world.document().await;
+    assert_eq!((document.active().member, document.cutover), (GREEN, None), "{:?}", document.history);
+    world.is_exact().await;
+}
+
+/// A proposal of a job that died is given up at its deadline by the one that was to take over, which goes on discarding.
+#[tokio::test]
+async fn the_old_job_dies_while_a_boundary_is_proposed() {
+    let settings = Settings { propose_deadline_ms: 300, ..quick() };
+    let world = World::with(settings).await;
+    let (blue, green) = blue_and_green(&world).await;
+    let left = (green.spec.clone(), green.kill().await);
+    world.promote(GREEN, When::Now, None).await.unwrap();
+    world.says("proposed", proposed).await;
+    let killed = (blue.spec.clone(), blue.kill().await);
+    let _green = Job::start(&world, left.0, left.1.as_ref());
+    let document = world.says("given up", |document| !document.history.is_empty()).await;
+    assert!(matches!(document.history[0].outcome, Outcome::Aborted { .. }), "{:?}", document.history);
+    let _blue = Job::start(&world, killed.0, killed.1.as_ref());
+    world.goes_on(BLUE).await;
+    world.is_exact().await;
 }

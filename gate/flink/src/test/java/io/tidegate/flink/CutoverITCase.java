@@ -38,6 +38,15 @@ class CutoverITCase {
         for (TestingJob job : jobs) {
             job.cancel();
         }
+        // an agent ends after its job, and until then it writes its report into the folder
+        Eventually.becomes("the agents' end", CutoverITCase::agents, List::isEmpty);
+    }
+
+    private static List<String> agents() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .map(Thread::getName)
+                .filter("tidegate-agent"::equals)
+                .collect(Collectors.toList());
     }
 
     private TestingJob start(Color color, int parallelism, long count, long bound)

@@ -213,15 +213,24 @@ final class JobAgent {
         }
     }
 
+    /** A job that has ended needs no orders, though its agent's last round may find some. */
+    private synchronized boolean isOpen() {
+        return handle != 0;
+    }
+
     private void carryOut(JsonNode instruction) {
         String type = instruction.path("type").asText();
         String message = instruction.path("message").asText();
         switch (type) {
             case "order":
-                order(instruction);
+                if (isOpen()) {
+                    order(instruction);
+                }
                 break;
             case "checkpoint":
-                triggerCheckpoint();
+                if (isOpen()) {
+                    triggerCheckpoint();
+                }
                 break;
             case "log":
                 log(instruction.path("level").asText(), message);
