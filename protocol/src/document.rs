@@ -9,10 +9,14 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::identity::{Attempt, Epoch, Member, Origin, Snapshot};
+use crate::text::cut;
 use crate::time::{EventTime, WallTime};
 
 /// How many finished cutovers the document remembers.
 pub const HISTORY: usize = 32;
+/// How many characters of a reason the document keeps. It must fit into every store whatever is reported or asked for: one
+/// that cannot be written is a conductor that takes no step.
+pub const REASON: usize = 2_000;
 
 /// A part of event time, from `since` to the next owner's `since`, and who owns it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -331,7 +335,7 @@ impl Document {
         next.remember(Past {
             terms: terms.clone(),
             from: self.active().member,
-            outcome: Outcome::Aborted { code: code.to_owned(), message: message.to_owned() },
+            outcome: Outcome::Aborted { code: code.to_owned(), message: cut(message, REASON) },
             ended: now,
         });
         Ok(next)
@@ -399,11 +403,12 @@ impl Document {
 
     /// The same document with the answer to a request; part of a change, or a change of its own.
     pub fn answer(&self, answer: Answer) -> Document {
-        Document { answered: Some(answer), ..self.next() }
+        self.next().with_answer(answer)
     }
 
     /// Puts the answer into a document that is already the next one.
-    pub fn with_answer(mut self, answer: Answer) -> Document {
+    pub fn with_answer(mut self, mut answer: Answer) -> Document {
+        answer.refusal = answer.refusal.map(|(code, message)| (code, cut(&message, REASON)));
         self.answered = Some(answer);
         self
     }

@@ -25,19 +25,23 @@ pub struct Member {
     pub generation: u32,
 }
 
+/// The highest number of a change, an attempt or a life that is read. One that was damaged must not overflow with the next
+/// step and begin at 0 again, and every language that reads them has numbers up to here.
+pub const COUNT_MAX: u64 = i64::MAX as u64;
+
 /// One life of a member's agent; grows with every claim of the member's report slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Incarnation(pub u64);
 
 /// Counts the changes of the cutover document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Epoch(pub u64);
 
 /// One try at a cutover. Never used twice in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Attempt(pub u64);
 
 /// A checkpoint or savepoint of one job, by Flink's number.
@@ -71,6 +75,15 @@ pub enum Origin {
 pub struct NameError {
     value: String,
     expected: &'static str,
+}
+
+/// A number above [`COUNT_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no count: the highest is {COUNT_MAX}")]
+pub struct CountError(u64);
+
+fn count(number: u64) -> Result<u64, CountError> {
+    if number <= COUNT_MAX { Ok(number) } else { Err(CountError(number)) }
 }
 
 impl Member {
@@ -143,6 +156,48 @@ impl FromStr for Snapshot {
         let checkpoint = CheckpointId(checkpoint.parse().map_err(|_| error())?);
         let snapshot = Snapshot { member: member.parse()?, checkpoint };
         if snapshot.to_string() == text { Ok(snapshot) } else { Err(error()) }
+    }
+}
+
+impl TryFrom<u64> for Incarnation {
+    type Error = CountError;
+
+    fn try_from(number: u64) -> Result<Incarnation, CountError> {
+        count(number).map(Incarnation)
+    }
+}
+
+impl TryFrom<u64> for Epoch {
+    type Error = CountError;
+
+    fn try_from(number: u64) -> Result<Epoch, CountError> {
+        count(number).map(Epoch)
+    }
+}
+
+impl TryFrom<u64> for Attempt {
+    type Error = CountError;
+
+    fn try_from(number: u64) -> Result<Attempt, CountError> {
+        count(number).map(Attempt)
+    }
+}
+
+impl From<Incarnation> for u64 {
+    fn from(incarnation: Incarnation) -> u64 {
+        incarnation.0
+    }
+}
+
+impl From<Epoch> for u64 {
+    fn from(epoch: Epoch) -> u64 {
+        epoch.0
+    }
+}
+
+impl From<Attempt> for u64 {
+    fn from(attempt: Attempt) -> u64 {
+        attempt.0
     }
 }
 

@@ -20,4 +20,5 @@ pub mod order;
 pub mod report;
 pub mod request;
 pub mod subtask;
+mod text;
 pub mod time;

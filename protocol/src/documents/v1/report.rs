@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Time, to_bytes};
+use super::{Time, to_bytes, unique_keys};
 use crate::documents::{Error, read_v1};
 use crate::identity::{Attempt, CheckpointId, Epoch, Incarnation, Member, Origin};
 use crate::report::{GateReport, Replies, Report, SlowSubtask, Trouble};
@@ -23,6 +23,7 @@ struct ReportV1 {
     from_beginning: bool,
     event_rate: i64,
     trouble: Vec<TroubleV1>,
+    #[serde(deserialize_with = "unique_keys")]
     gates: BTreeMap<String, GateV1>,
 }
 

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::to_bytes;
+use super::{to_bytes, unique_keys};
 use crate::document::HandOver;
+use crate::documents::from_json;
 use crate::identity::Attempt;
 use crate::request::{Refusal, Request};
+use crate::text::cut;
 use crate::time::When;
 
 /// `{"promote": "now", "to": "green-1", "hand-over": "overlapped"}` or `{"abort": "yes"}`, `{"abort": "3"}`.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct RequestV1(BTreeMap<String, String>);
+struct RequestV1(#[serde(deserialize_with = "unique_keys")] BTreeMap<String, String>);
 
 const KEYS: &str = "promote, to, hand-over, abort, id";
+/// How much of a value a refusal quotes, in characters: the document keeps it.
+const QUOTED: usize = 80;
 
 /// Writes a request. The id tells one request from an equal one before it; people need not give one.
 pub fn write_request(request: &Request, id: &str) -> Vec<u8> {
@@ -50,13 +54,14 @@ pub fn read_request(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
         return Ok(None);
     }
     let unreadable = |message: String| Refusal::RequestUnreadable(message);
-    let RequestV1(mut keys) = serde_json::from_slice(bytes).map_err(|error| {
+    let RequestV1(mut keys) = from_json(bytes).map_err(|error| {
         unreadable(format!("the request is not a JSON object with text values ({error}); keys are {KEYS}"))
     })?;
     keys.remove("id");
     let (promote, abort) = (keys.remove("promote"), keys.remove("abort"));
     let (to, hand_over) = (keys.remove("to"), keys.remove("hand-over"));
     if let Some((key, value)) = keys.pop_first() {
+        let (key, value) = (cut(&key, QUOTED), cut(&value, QUOTED));
         return Err(unreadable(format!("{key} = {value:?} is not known; keys are {KEYS}")));
     }
     match (promote, abort) {
@@ -77,10 +82,11 @@ pub fn read_request(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
         (None, Some(abort)) => match abort.trim() {
             "yes" | "true" | "now" => Ok(Some(Request::Abort { attempt: None })),
             number => {
-                let attempt = number
-                    .parse()
-                    .map_err(|_| unreadable(format!("abort = {abort:?} is neither yes nor an attempt")))?;
-                Ok(Some(Request::Abort { attempt: Some(Attempt(attempt)) }))
+                let attempt = number.parse().ok().and_then(|number: u64| Attempt::try_from(number).ok());
+                let attempt = attempt.ok_or_else(|| {
+                    unreadable(format!("abort = {:?} is neither yes nor an attempt", cut(&abort, QUOTED)))
+                })?;
+                Ok(Some(Request::Abort { attempt: Some(attempt) }))
             }
         },
     }
@@ -91,7 +97,8 @@ fn parse_hand_over(text: &str) -> Result<HandOver, Refusal> {
         "ordered" => Ok(HandOver::Ordered),
         "overlapped" => Ok(HandOver::Overlapped),
         other => Err(Refusal::RequestUnreadable(format!(
-            "hand-over = {other:?} is neither ordered nor overlapped"
+            "hand-over = {:?} is neither ordered nor overlapped",
+            cut(other, QUOTED)
         ))),
     }
 }
