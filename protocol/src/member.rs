@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-pub use event::{Event, Evidence};
+pub use event::{Event, EventError, Evidence, MAX_PARALLELISM};
 use gate::Gate;
 
 use crate::document::{Cutover, Document, Settings};

@@ -348,8 +348,8 @@ impl<R> Subtask<R> {
     }
 
     fn passed(&mut self, passed: Passed) {
-        self.counts.emitted += passed.emitted;
-        self.counts.discarded += passed.discarded;
+        self.counts.emitted = self.counts.emitted.saturating_add(passed.emitted);
+        self.counts.discarded = self.counts.discarded.saturating_add(passed.discarded);
         self.emitted_high = self.emitted_high.max(passed.emitted_high.unwrap_or(EventTime::MIN));
         self.discarded_high = self.discarded_high.max(passed.discarded_high.unwrap_or(EventTime::MIN));
         self.near = passed.emitted_high.or(passed.discarded_high).unwrap_or(self.near);

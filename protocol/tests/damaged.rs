@@ -75,18 +75,6 @@ fn owners_that_are_empty_or_do_not_ascend_are_damage() {
 }
 
 #[test]
-fn every_truncation_is_an_error() {
-    for text in [DOCUMENT, PROPOSED, REPORT, HEADER] {
-        for length in 0..text.trim_end().len() {
-            let bytes = &text.as_bytes()[..length];
-            assert!(v1::read_document(bytes).is_err());
-            assert!(v1::read_report(bytes).is_err());
-            assert!(v1::read_header(bytes).is_err());
-        }
-    }
-}
-
-#[test]
 fn an_unreadable_request_says_what_to_write() {
     for (text, part) in [
         ("[]", "keys are promote"),
@@ -164,12 +152,6 @@ fn document() -> impl Strategy<Value = Document> {
 
 proptest! {
     #[test]
-    fn a_document_that_changes_lead_to_is_read_as_it_was_written(document in document(), nonce in ".{0,12}") {
-        let written = v1::write_document(&document, &nonce);
-        prop_assert_eq!(v1::read_document(&written).unwrap(), (document, nonce));
-    }
-
-    #[test]
     fn an_order_covers_all_of_event_time_in_ascending_spans(document in document(), member in member(), time in time()) {
         for member in document.owners.iter().map(|owner| owner.member).chain([member]) {
             let order = Order::new(&document, member);
@@ -181,49 +163,5 @@ proptest! {
             let text = serde_json::to_vec(&order).unwrap();
             prop_assert_eq!(serde_json::from_slice::<Order>(&text).unwrap(), order);
         }
-    }
-
-    #[test]
-    fn a_header_is_read_as_it_was_written(member in member(), origin in origin(), times in prop::array::uniform5(time()), ids in any::<(u64, u64)>()) {
-        let [emitted_high, discarded_high, seen_high, watermark, frontier] = times;
-        let (checkpoint, epoch) = (CheckpointId(ids.0), Epoch(ids.1));
-        let header = Header { member, checkpoint, origin, epoch, emitted_high, discarded_high, seen_high, watermark, frontier };
-        prop_assert_eq!(v1::read_header(&v1::write_header(&header)).unwrap(), header);
-        let held = vec![Held { time: frontier, bytes: 1, inherited: false, record: () }];
-        prop_assert!(Subtask::new(member, Limits::default(), &[header], held).is_ok());
-    }
-
-    #[test]
-    fn a_request_is_read_as_it_was_written(millis in 1_i64..1 << 50, at in 0_i64..253_402_000_000_000, to in member(), kind in 0_u8..4) {
-        let request = match kind {
-            0 => Request::Promote { at: When::In(millis), to: Some(to), hand_over: None },
-            1 => Request::Promote { at: When::At(EventTime::from_millis(at)), to: None, hand_over: Some(HandOver::Ordered) },
-            2 => Request::Promote { at: When::Now, to: Some(to), hand_over: Some(HandOver::Overlapped) },
-            _ => Request::Abort { attempt: Some(Attempt(at as u64)) },
-        };
-        prop_assert_eq!(v1::read_request(&v1::write_request(&request, "x")).unwrap(), Some(request));
-    }
-
-    #[test]
-    fn mutated_bytes_never_panic_and_errors_have_a_code(
-        which in 0_usize..6,
-        mutations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..6),
-    ) {
-        let mut bytes = [DOCUMENT, PROPOSED, REPORT, HEADER, REQUEST, ORDER][which].as_bytes().to_vec();
-        for (index, byte, kind) in mutations {
-            let index = index.index(bytes.len());
-            match kind {
-                0 => bytes[index] = byte,
-                1 => bytes.insert(index, byte),
-                _ => drop(bytes.remove(index)),
-            }
-        }
-        let errors = [v1::read_document(&bytes).err(), v1::read_report(&bytes).err(), v1::read_header(&bytes).err()];
-        prop_assert!(errors.iter().flatten().all(|error| error.to_string().starts_with(error.code())));
-        if let Ok((document, _)) = v1::read_document(&bytes) {
-            document.owners.iter().for_each(|owner| drop(Order::new(&document, owner.member)));
-        }
-        let _ = v1::read_request(&bytes).map_err(|refusal| refusal.code());
-        let _ = serde_json::from_slice::<Order>(&bytes);
     }
 }

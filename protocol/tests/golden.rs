@@ -208,7 +208,11 @@ fn messages_are_written_and_read_as_ever() {
     ] {
         message(name, &order);
     }
-    let status = Status {
+    message("status.json", &status());
+}
+
+fn status() -> Status {
+    Status {
         epoch: Some(Epoch(2)),
         known: Epoch(2),
         origin: Origin::Fresh,
@@ -224,12 +228,49 @@ fn messages_are_written_and_read_as_ever() {
         emitted: 100_000,
         discarded: 0,
         odd: [1, 2, 3],
-    };
-    message("status.json", &status);
-    let gate = "orders".to_owned();
-    message(
-        "event-gate-opened.json",
-        &Event::GateOpened { gate: gate.clone(), parallelism: 4, evidence: Evidence::Committer },
-    );
-    message("event-subtask-status.json", &Event::SubtaskStatus { gate, subtask: 3, attempt: 1, status });
+    }
+}
+
+/// One of each kind that crosses from a job to its agent.
+#[test]
+fn events_are_written_and_read_as_ever() {
+    let gate = || "orders".to_owned();
+    let (subtask, attempt, checkpoint) = (3, 1, CheckpointId(12));
+    for (name, event) in [
+        (
+            "event-gate-opened.json",
+            Event::GateOpened { gate: gate(), parallelism: 4, evidence: Evidence::Committer },
+        ),
+        ("event-committers-opened.json", Event::CommittersOpened { gate: gate(), parallelism: 4 }),
+        ("event-subtask-ready.json", Event::SubtaskReady { gate: gate(), subtask, attempt, parallelism: 4 }),
+        ("event-subtask-gone.json", Event::SubtaskGone { gate: gate(), subtask }),
+        (
+            "event-subtask-status.json",
+            Event::SubtaskStatus { gate: gate(), subtask, attempt, status: status() },
+        ),
+        ("event-committed.json", Event::Committed { gate: gate(), subtask, checkpoint }),
+        ("event-checkpoint-completed.json", Event::CheckpointCompleted { gate: gate(), checkpoint }),
+        ("event-reset.json", Event::Reset { gate: gate() }),
+    ] {
+        assert_eq!(event.check(), Ok(()));
+        message(name, &event);
+    }
+}
+
+/// What a newer version writes is not guessed at.
+#[test]
+fn a_newer_version_of_each_versioned_object_is_named() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for name in ["document-v1-first.json", "report-v1.json", "header-v1.json"] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        let newer = text.replacen("\"version\": 1", "\"version\": 2, \"more\": {}", 1);
+        assert_ne!(newer, text, "{name} has no version");
+        let error = match name.split('-').next() {
+            Some("document") => v1::read_document(newer.as_bytes()).unwrap_err(),
+            Some("report") => v1::read_report(newer.as_bytes()).unwrap_err(),
+            _ => v1::read_header(newer.as_bytes()).unwrap_err(),
+        };
+        assert_eq!(error.code(), "DocumentVersion");
+        assert!(error.to_string().contains("has version 2"), "{error}");
+    }
 }

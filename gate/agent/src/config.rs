@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use tidegate_protocol::document::{HandOver, LatePolicy, Settings};
+use tidegate_protocol::documents;
 use tidegate_protocol::identity::{Color, Member};
 use tidegate_protocol::member;
 
@@ -60,9 +61,9 @@ pub enum Order {
 /// A configuration that names no member.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not of the form that is expected.
+    /// Not of the form that is expected; the text names the field.
     #[error("ConfigUnreadable: the agent's configuration cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(String),
     /// See the text.
     #[error("ConfigInvalid: {field} = {value:?}: {way_out}")]
     Invalid {
@@ -78,7 +79,7 @@ pub enum ConfigError {
 impl AgentConfig {
     /// Reads the JSON form.
     pub fn parse(bytes: &[u8]) -> Result<AgentConfig, ConfigError> {
-        let config: AgentConfig = serde_json::from_slice(bytes)?;
+        let config: AgentConfig = documents::from_json(bytes).map_err(ConfigError::Unreadable)?;
         let invalid = |field, value: &str, way_out| {
             Err(ConfigError::Invalid { field, value: value.to_owned(), way_out })
         };

@@ -9,7 +9,7 @@ use tidegate_protocol::document::Document;
 use tidegate_protocol::documents::{self, v1};
 use tidegate_protocol::identity::Member;
 use tidegate_protocol::report::{Report, Trouble};
-use tidegate_protocol::request::Request;
+use tidegate_protocol::request::{Refusal, Request};
 use tidegate_store::{Object, Slot, Store, Stored, Version, Watch};
 
 /// No single call on a store may take longer.
@@ -114,9 +114,18 @@ impl Rollout {
         self.write(&Object::Document, expected, &v1::write_document(document, &nonce)).await
     }
 
-    /// The newest request; `None` when nothing is asked for.
+    /// The newest request; `None` when nothing is asked for. One that is too large to be read is one to refuse: it must not
+    /// keep the conductor from its work.
     pub async fn asked(&self) -> Result<Option<Asked>, Error> {
-        let Some(stored) = self.read(&Object::Request).await? else { return Ok(None) };
+        let stored = match self.read(&Object::Request).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(None),
+            Err(Error::Store(error @ tidegate_store::Error::TooLarge { bytes, .. })) => {
+                let request = Err(Refusal::RequestUnreadable(error.to_string()));
+                return Ok(Some(Asked { version: format!("{bytes} bytes"), request }));
+            }
+            Err(error) => return Err(error),
+        };
         let request = v1::read_request(&stored.bytes).transpose();
         Ok(request.map(|request| Asked { version: stored.version.to_string(), request }))
     }
@@ -154,7 +163,13 @@ impl Rollout {
 
     async fn report_in(&self, slot: &Slot) -> Result<Option<Known<Report>>, Error> {
         let Some(stored) = self.read(&Object::Report(slot.clone())).await? else { return Ok(None) };
-        Ok(Some((v1::read_report(&stored.bytes)?, stored.version)))
+        let report = v1::read_report(&stored.bytes)?;
+        if report.member.to_string() != slot.as_str() {
+            // A copy under another name would pass for its member's newest word.
+            let reason = format!("member = {} does not belong into the slot {slot}", report.member);
+            return Err(documents::Error::Damaged { what: "report", reason }.into());
+        }
+        Ok(Some((report, stored.version)))
     }
 
     /// All reports that can be read, and what is wrong with the others.
@@ -163,7 +178,9 @@ impl Rollout {
         for slot in self.bounded(self.store.reports()).await? {
             match self.report_in(&slot).await {
                 Ok(report) => reports.extend(report),
-                Err(error @ Error::Document(_)) => trouble.push(error.trouble()),
+                Err(error @ (Error::Document(_) | Error::Store(tidegate_store::Error::TooLarge { .. }))) => {
+                    trouble.push(error.trouble())
+                }
                 Err(error) => return Err(error),
             }
         }

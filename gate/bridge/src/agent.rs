@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use tidegate_agent::{Agent, AgentConfig, Teller};
+use tidegate_agent::{Agent, AgentConfig, Event, Teller};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
@@ -55,7 +55,11 @@ impl AgentHandle {
 
     /// Tells of an event; never blocks.
     pub fn tell(&self, event: &[u8]) -> Result<(), Error> {
-        self.teller.tell(parse("event", event)?);
+        let event: Event = parse("event", event)?;
+        event
+            .check()
+            .map_err(|error| Error::BadCall(format!("event of gate {:?}: {error}", event.gate())))?;
+        self.teller.tell(event);
         Ok(())
     }
 

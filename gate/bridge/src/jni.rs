@@ -77,12 +77,16 @@ fn ints(env: &Env<'_>, array: &JIntArray<'_>) -> Result<Vec<i32>, Error> {
     Ok(values)
 }
 
-/// Runs a call that gives numbers back.
+/// Runs a call that gives numbers back. Without room for them nothing is done: the machine must not be ahead of its caller.
 fn with_out<R>(
     env: &Env<'_>,
     array: &JLongArray<'_>,
     call: impl FnOnce(&mut [i64; OUT]) -> Result<R, Error>,
 ) -> Result<R, Error> {
+    let room = array.len(env)?;
+    if room < OUT {
+        return Err(Error::BadCall(format!("out has room for {room} numbers, and {OUT} are needed")));
+    }
     let mut out = [0; OUT];
     let result = call(&mut out)?;
     array.set_region(env, 0, &out)?;

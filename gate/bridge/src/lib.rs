@@ -9,6 +9,8 @@ mod jni;
 pub mod registry;
 pub mod subtask;
 
+use tidegate_protocol::documents::from_json;
+
 /// What a call tells Java when it fails: the stable code, a colon, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,8 +36,8 @@ pub enum Error {
     Message {
         /// Which message.
         what: &'static str,
-        /// Why.
-        reason: serde_json::Error,
+        /// Which field, and why.
+        reason: String,
     },
 }
 
@@ -47,9 +49,9 @@ impl Error {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|reason| Error::Message { what, reason })
+    from_json(bytes).map_err(|reason| Error::Message { what, reason })
 }
 
 fn write(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|reason| Error::Message { what: "answer", reason })
+    serde_json::to_vec(value).map_err(|error| Error::Message { what: "answer", reason: error.to_string() })
 }

@@ -98,6 +98,11 @@ impl SubtaskHandle {
                 "ConfigInvalid: tidegate.generation = \"0\": generations count from 1".to_owned(),
             ));
         }
+        if let Some(ahead) = config.max_ahead_ms.filter(|ahead| *ahead <= 0) {
+            return Err(Error::Said(format!(
+                "ConfigInvalid: tidegate.max-ahead = {ahead} ms: it must be above 0"
+            )));
+        }
         Ok(SubtaskHandle { config, machine: None, effects: Vec::new() })
     }
 
@@ -219,10 +224,13 @@ impl SubtaskHandle {
         discarded: i64,
         discarded_high: i64,
     ) -> Result<(), Error> {
+        let count = |field, number: i64| {
+            u64::try_from(number).map_err(|_| Error::BadCall(format!("{field} = {number} is no count")))
+        };
         let passed = Passed {
-            emitted: emitted.unsigned_abs(),
+            emitted: count("emitted", emitted)?,
             emitted_high: time(emitted_high),
-            discarded: discarded.unsigned_abs(),
+            discarded: count("discarded", discarded)?,
             discarded_high: time(discarded_high),
         };
         self.effects = self.step(Event::Passed(passed))?;
@@ -252,6 +260,12 @@ impl SubtaskHandle {
         let order: Order = parse("order", order)?;
         if order.spans.first().is_none_or(|span| span.since != EventTime::MIN) {
             return Err(Error::BadCall("an order must begin at the lowest event time".to_owned()));
+        }
+        if let Some(pair) = order.spans.windows(2).find(|pair| pair[0].since >= pair[1].since) {
+            let (before, after) = (pair[0].since, pair[1].since);
+            return Err(Error::BadCall(format!(
+                "an order's spans must ascend: {before} comes before {after}"
+            )));
         }
         let machine = self.machine()?;
         for (place, record) in machine.held_mut().enumerate() {

@@ -15,6 +15,25 @@ pub enum Evidence {
     Checkpoint,
 }
 
+/// The highest parallelism that Flink allows: what is above it is no number of subtasks.
+pub const MAX_PARALLELISM: u32 = 1 << 15;
+
+/// An event that cannot have happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// More than Flink has.
+    #[error("parallelism = {0} is not from 1 to {MAX_PARALLELISM}")]
+    Parallelism(u32),
+    /// The index of nothing.
+    #[error("subtask = {subtask} is not below {below}")]
+    Subtask {
+        /// What was told.
+        subtask: u32,
+        /// The number of subtasks.
+        below: u32,
+    },
+}
+
 /// What happens to a member, inside its job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -100,5 +119,26 @@ impl Event {
             | Event::CheckpointCompleted { gate, .. }
             | Event::Reset { gate } => gate,
         }
+    }
+
+    /// Refuses numbers of subtasks that cannot be, at the edge where a bridge reads them: the member machine counts up to them.
+    pub fn check(&self) -> Result<(), EventError> {
+        let (subtask, parallelism) = match *self {
+            Event::GateOpened { parallelism, .. } | Event::CommittersOpened { parallelism, .. } => {
+                (0, parallelism)
+            }
+            Event::SubtaskReady { subtask, parallelism, .. } => (subtask, parallelism),
+            Event::SubtaskGone { subtask, .. }
+            | Event::SubtaskStatus { subtask, .. }
+            | Event::Committed { subtask, .. } => (subtask, MAX_PARALLELISM),
+            Event::CheckpointCompleted { .. } | Event::Reset { .. } => return Ok(()),
+        };
+        if parallelism == 0 || parallelism > MAX_PARALLELISM {
+            return Err(EventError::Parallelism(parallelism));
+        }
+        if subtask >= parallelism {
+            return Err(EventError::Subtask { subtask, below: parallelism });
+        }
+        Ok(())
     }
 }

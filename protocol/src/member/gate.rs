@@ -200,7 +200,7 @@ impl Gate {
     pub(super) fn report(&self, question: Option<Question>) -> GateReport {
         let highest = |of: fn(&Status) -> EventTime| self.statuses().map(of).max().unwrap_or(EventTime::MIN);
         let count = |of: fn(&Status) -> bool| self.statuses().map(|status| u32::from(of(status))).sum();
-        let sum = |of: fn(&Status) -> u64| self.statuses().map(of).sum();
+        let sum = |of: fn(&Status) -> u64| self.statuses().map(of).fold(0_u64, u64::saturating_add);
         GateReport {
             parallelism: self.parallelism,
             ready: count(|_| true),

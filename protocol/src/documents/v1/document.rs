@@ -154,10 +154,22 @@ fn check(document: &Document) -> Result<(), Error> {
     if let Some(terms) = document.terms() {
         let least = document.active().since.max(document.settled);
         if terms.at <= least || terms.at.finite().is_none() {
-            return damaged(format!("cutover.terms.at = {} is not a time above {least}", terms.at));
+            return damaged(format!(
+                "cutover.terms.at = {} is not a time above {least}, where owners and settled end",
+                terms.at
+            ));
         }
-        if terms.to == document.active().member || terms.attempt != document.attempts {
-            return damaged(format!("cutover.terms names {} and attempt {}", terms.to, terms.attempt.0));
+        if terms.to == document.active().member {
+            return damaged(format!(
+                "cutover.terms.to = {} is the active member of owners already",
+                terms.to
+            ));
+        }
+        if terms.attempt != document.attempts {
+            let (attempt, attempts) = (terms.attempt.0, document.attempts.0);
+            return damaged(format!(
+                "cutover.terms.attempt = {attempt} is not the last of attempts = {attempts}"
+            ));
         }
     }
     if document.settings.lateness_ms < 0 {
