@@ -3,10 +3,15 @@
 FLINK ?= 1.20.3
 FLINKS := 1.20.3 2.3.0
 MVN := mvn -B -ntp -q
+NIGHTLY := cargo +nightly
+FUZZ_TARGETS := document report request header message
+SECONDS ?= 60
+GOLDEN = protocol/tests/golden
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 JOB_JAR = examples/flights/job/target/flink-$(FLINK)/flights-job.jar
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build bridge jars demo test test-rust test-java bench lint fmt clean
+.PHONY: help tools build bridge jars demo test test-rust test-java fuzz sanitize nightly bench lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +46,35 @@ test-java: $(FLINKS:%=test-java-%)
 
 test-java-%: bridge
 	mvn -B -ntp verify -Dflink.version=$*
+
+nightly:
+	@rustc +nightly --version >/dev/null 2>&1 || { echo "a nightly compiler is missing: rustup toolchain install nightly" >&2; exit 1; }
+
+fuzz: nightly ## coverage-guided fuzzing of everything that is read, SECONDS=60 for each target
+	@$(NIGHTLY) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+	  mkdir -p target/fuzz/seeds/$$target target/fuzz/corpus/$$target; \
+	  case $$target in \
+	    message) cp $(GOLDEN)/order-*.json $(GOLDEN)/event-*.json $(GOLDEN)/status.json target/fuzz/seeds/$$target;; \
+	    *) cp $(GOLDEN)/$$target-*.json target/fuzz/seeds/$$target;; \
+	  esac; \
+	  echo "fuzzing $$target for $(SECONDS) s"; \
+	  $(NIGHTLY) fuzz run --fuzz-dir fuzz --target-dir target/fuzz/build $$target target/fuzz/corpus/$$target target/fuzz/seeds/$$target -- \
+	    -max_total_time=$(SECONDS) -max_len=8192 -timeout=10 -print_final_stats=1 || exit 1; \
+	done
+
+sanitize: nightly ## Miri, ThreadSanitizer and AddressSanitizer on the bridge and what is below it
+	@for component in miri rust-src; do \
+	  rustup +nightly component list --installed | grep -q "^$$component" || { \
+	    echo "$$component is missing: rustup +nightly component add $$component" >&2; exit 1; }; done
+	PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=target/sanitize/miri $(NIGHTLY) miri test --locked \
+	  -p tidegate-bridge --lib --test handles --test input --test subtask
+	PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=target/sanitize/miri $(NIGHTLY) miri test --locked \
+	  -p tidegate-protocol -p tidegate-gate --lib
+	RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/sanitize/thread $(NIGHTLY) test --locked \
+	  -Zbuild-std --target $(HOST) -p tidegate-bridge
+	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitize/address $(NIGHTLY) test --locked \
+	  -Zbuild-std --target $(HOST) -p tidegate-bridge
 
 bench: ## ratios against doing the same without a gate, measured in one run
 	cargo bench --locked -p tidegate-gate --bench admit

@@ -6,7 +6,8 @@ use tidegate_bridge::subtask::{OUT, SubtaskHandle};
 use tidegate_protocol::documents::v1;
 use tidegate_protocol::time::WallTime;
 
-const CONFIG: &[u8] = br#"{"color": "blue", "generation": 1, "gate": "orders", "subtask": 0, "parallelism": 2,
+const CONFIG: &[u8] =
+    br#"{"color": "blue", "generation": 1, "gate": "orders", "subtask": 0, "parallelism": 2,
     "hold_max_records": 3, "hold_max_bytes": 1000, "max_ahead_ms": 100, "idle_after_ms": 60000}"#;
 const ORDER: &[u8] = include_bytes!("../../protocol/tests/golden/order-adopt.json");
 

@@ -11,7 +11,8 @@ use tidegate_protocol::member::Event;
 #[allow(dead_code, reason = "each target uses its part")]
 mod consume;
 
-const CONFIG: &[u8] = br#"{"color": "blue", "generation": 1, "gate": "orders", "subtask": 0, "parallelism": 2,
+const CONFIG: &[u8] =
+    br#"{"color": "blue", "generation": 1, "gate": "orders", "subtask": 0, "parallelism": 2,
     "hold_max_records": 3, "hold_max_bytes": 1000, "max_ahead_ms": null, "idle_after_ms": 60000}"#;
 const DOCUMENT: &[u8] = include_bytes!("../../protocol/tests/golden/document-v1-committed.json");
 

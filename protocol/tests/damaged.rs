@@ -5,18 +5,13 @@
 use proptest::prelude::*;
 use tidegate_protocol::document::{Document, HandOver, Settings, Terms};
 use tidegate_protocol::documents::{Error, v1};
-use tidegate_protocol::identity::{Attempt, CheckpointId, Color, Epoch, Member, Origin, Snapshot};
+use tidegate_protocol::identity::{Attempt, CheckpointId, Color, Member, Origin, Snapshot};
 use tidegate_protocol::order::Order;
 use tidegate_protocol::request::{Refusal, Request};
-use tidegate_protocol::subtask::{Header, Held, Limits, Subtask};
-use tidegate_protocol::time::{EventTime, WallTime, When};
+use tidegate_protocol::time::{EventTime, WallTime};
 
 const DOCUMENT: &str = include_str!("golden/document-v1-reclaimed.json");
 const PROPOSED: &str = include_str!("golden/document-v1-proposed.json");
-const REPORT: &str = include_str!("golden/report-v1.json");
-const HEADER: &str = include_str!("golden/header-v1.json");
-const REQUEST: &str = include_str!("golden/request-promote-in.json");
-const ORDER: &str = include_str!("golden/order-proposed-to.json");
 
 fn code(text: &str) -> &'static str {
     v1::read_document(text.as_bytes()).expect_err(text).code()

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate_bridge::Error;
 use tidegate_bridge::agent::AgentHandle;
-use tidegate_bridge::registry::Registry;
 use tidegate_bridge::subtask::{OUT, SubtaskHandle};
 
 fn config(root: &Path) -> Value {
@@ -143,29 +141,44 @@ fn each_bad_call_has_its_error() {
     }
 }
 
+/// What the member machine would count up to must be a number of subtasks.
 #[test]
-fn after_a_panic_a_handle_is_not_trusted_any_more() {
-    let registry = Registry::new();
-    let handle = registry.open(Mutex::new(1));
-    let broken = catch_unwind(AssertUnwindSafe(|| {
-        registry.with(handle, |_| -> Result<(), Error> { panic!("a bug") })
-    }));
-    assert!(broken.is_err());
-    assert!(matches!(registry.with(handle, |_| Ok(())), Err(Error::Closed(closed)) if closed == handle));
-    assert!(registry.close(handle).is_some());
+fn events_of_subtasks_that_cannot_be_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let agent = open(&config(root.path())).unwrap();
+    for (event, named) in [
+        (
+            json!({"type": "gate_opened", "gate": "orders", "parallelism": 0, "evidence": "committer"}),
+            "parallelism = 0",
+        ),
+        (
+            json!({"type": "committers_opened", "gate": "orders", "parallelism": 4_294_967_295_u32}),
+            "parallelism = 4294967295",
+        ),
+        (
+            json!({"type": "subtask_ready", "gate": "orders", "subtask": 2, "attempt": 0, "parallelism": 2}),
+            "subtask = 2",
+        ),
+        (json!({"type": "subtask_gone", "gate": "orders", "subtask": 40_000}), "subtask = 40000"),
+    ] {
+        let text = message(agent.tell(event.to_string().as_bytes()));
+        assert!(text.starts_with("BadCall: event of gate \"orders\": ") && text.contains(named), "{text}");
+    }
 }
 
 #[test]
-fn a_handle_that_is_closed_in_use_lives_until_the_call_ends() {
-    let registry = Registry::new();
-    let handle = registry.open(Mutex::new(1));
-    let seen = registry.with(handle, |value| {
-        assert!(registry.close(handle).is_some());
-        assert!(registry.get(handle).is_err());
-        Ok(*value)
-    });
-    assert_eq!(seen.unwrap(), 1);
-    for never in [0, -1, i64::MAX, handle] {
-        assert!(matches!(registry.with(never, |_| Ok(())), Err(Error::Closed(_))));
+fn each_field_of_a_configuration_that_is_wrong_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let good = config(root.path());
+    for field in good.as_object().unwrap().keys() {
+        for value in [json!(-1), json!(1.5), json!({"a": 1}), json!(["x", 1]), json!(u64::MAX)] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            let text = message(open(&bad));
+            assert!(
+                text.starts_with("ConfigUnreadable: ") && text.contains(field.as_str()),
+                "{field}: {text}"
+            );
+        }
     }
 }
