@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use tidegate_protocol::documents::v1;
 use tidegate_protocol::identity::{Member, Snapshot};
+use tidegate_protocol::request::Request;
 use tidegate_protocol::time::{WallTime, When};
 use tidegate_store_directory::DirectoryStore;
 
@@ -15,27 +16,28 @@ const DOCUMENT: &[u8] = include_bytes!("../../protocol/tests/golden/document-v1-
 const REPORT: &[u8] = include_bytes!("../../protocol/tests/golden/report-v1.json");
 
 fuzz_target!(|bytes: &[u8]| {
-    let request = match v1::read_request(bytes) {
+    match v1::read_request(bytes) {
         Ok(Some(request)) => {
             let again = v1::read_request(&v1::write_request(&request, "1"));
             assert_eq!(again, Ok(Some(request.clone())));
-            Some(Ok(request))
+            conducted(request);
         }
-        Ok(None) => None,
-        Err(refusal) => {
-            assert!(refusal.to_string().len() < consume::LONGEST);
-            Some(Err(refusal))
-        }
-    };
-    let (document, _) = v1::read_document(DOCUMENT).expect("a golden file");
-    let blue = v1::read_report(REPORT).expect("a golden file");
-    let mut green = blue.clone();
-    green.member = "green-1".parse().expect("a name");
-    consume::observation(&document, &[blue, green], request, WallTime::from_millis(1_772_366_400_000));
+        Ok(None) => {}
+        Err(refusal) => assert!(refusal.to_string().len() < consume::LONGEST),
+    }
     if let Ok(text) = std::str::from_utf8(bytes) {
         typed(text);
     }
 });
+
+fn conducted(request: Request) {
+    let (document, _) = v1::read_document(DOCUMENT).expect("a golden file");
+    let blue = v1::read_report(REPORT).expect("a golden file");
+    let mut green = blue.clone();
+    green.member = "green-1".parse().expect("a name");
+    let now = WallTime::from_millis(1_772_366_400_000);
+    consume::observation(&document, &[blue, green], Some(Ok(request)), now);
+}
 
 fn typed(text: &str) {
     match text.parse::<When>() {

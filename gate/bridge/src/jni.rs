@@ -8,7 +8,7 @@ use std::any::Any;
 use std::sync::Mutex;
 
 use jni::errors::ErrorPolicy;
-use jni::objects::{JByteArray, JClass, JIntArray, JLongArray, JObjectArray};
+use jni::objects::{IntoAuto, JByteArray, JClass, JIntArray, JLongArray, JObjectArray};
 use jni::strings::JNIString;
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
@@ -129,7 +129,8 @@ extern "system" fn Java_io_tidegate_flink_internal_Native_subtaskRestore<'l>(
     env.with_env(|env| {
         let mut read = Vec::new();
         for index in 0..headers.len(env)? {
-            let header = headers.get_element(env, index)?;
+            // There are as many as the gate had subtasks: each reference is given back at once.
+            let header = headers.get_element(env, index)?.auto();
             read.push(bytes(env, &header)?);
         }
         let (times, sizes) = (longs(env, &times)?, ints(env, &sizes)?);

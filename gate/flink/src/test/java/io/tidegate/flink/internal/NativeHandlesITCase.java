@@ -13,6 +13,7 @@ import io.tidegate.flink.TidegateOptions;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
@@ -153,6 +154,19 @@ class NativeHandlesITCase {
         Native.subtaskClose(fresh);
         fails("JniFailed", () -> Native.subtaskOpen(null));
         fails("JniFailed", () -> Native.agentOpen(null));
+    }
+
+    /** Union state gives each subtask the headers of all: thousands must not stay referenced. */
+    @Test
+    void asManyHeadersAsThereAreSubtasksAreRead() {
+        long old = restored();
+        byte[][] headers = new byte[1_000][];
+        Arrays.setAll(headers, index -> Native.subtaskSnapshot(old, 7));
+        Native.subtaskClose(old);
+        long handle = opened();
+        Native.subtaskRestore(handle, headers, new long[] {5}, new int[] {1}, out);
+        assertEquals(0, out[3], "it is its own state");
+        Native.subtaskClose(handle);
     }
 
     /** Control characters, half characters, characters of four bytes: the text of an error too. */
