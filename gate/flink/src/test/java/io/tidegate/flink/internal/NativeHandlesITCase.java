@@ -26,8 +26,8 @@ import org.apache.flink.configuration.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The native calls as nobody should make them, through real JNI: handles that were closed, are
@@ -77,9 +77,7 @@ class NativeHandlesITCase {
     private List<Executable> calls(long handle) {
         byte[] order = TestingOrders.emitAll(1).order;
         return List.of(
-                () ->
-                        Native.subtaskRestore(
-                                handle, new byte[0][], new long[0], new int[0], out),
+                () -> Native.subtaskRestore(handle, new byte[0][], new long[0], new int[0], out),
                 () -> Native.subtaskAdmit(handle, 1, 1, out),
                 () -> Native.subtaskHeldBytes(handle, 1),
                 () -> Native.subtaskFull(handle),
@@ -181,7 +179,8 @@ class NativeHandlesITCase {
             fails("MessageUnreadable", () -> Native.subtaskOpen(noise));
             fails("ConfigUnreadable", () -> Native.agentOpen(noise));
         }
-        for (String odd : List.of("\u0000", "\uD83D\uDE00", "\u00e4", "\\u0000", "\\ud83d\\ude00")) {
+        for (String odd :
+                List.of("\u0000", "\uD83D\uDE00", "\u00e4", "\\u0000", "\\ud83d\\ude00")) {
             String config =
                     new String(
                                     new Settings(TestingOptions.blue())
