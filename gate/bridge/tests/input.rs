@@ -46,7 +46,7 @@ fn each_field_of_a_configuration_that_is_wrong_is_named() {
     let good = config();
     for field in good.as_object().unwrap().keys() {
         for value in
-            [json!(-1), json!(1.5), json!([]), json!({"a": 1}), json!("x".repeat(5_000)), json!(u64::MAX)]
+            [json!(-1), json!(1.5), json!([]), json!({"a": 1}), json!("x".repeat(500)), json!(u64::MAX)]
         {
             let mut bad = good.clone();
             bad[field] = value;

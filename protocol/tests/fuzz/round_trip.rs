@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_protocol::documents::{from_json, v1};
-use tidegate_protocol::subtask::{Held, Limits, Subtask};
+use tidegate_protocol::member::{Event, Evidence};
+use tidegate_protocol::subtask::{Held, Limits, Status, Subtask};
 use tidegate_protocol::time::WallTime;
 
 use crate::{consume, strategies};
@@ -14,6 +15,23 @@ use crate::{consume, strategies};
 fn json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let written = serde_json::to_vec(value).unwrap();
     assert_eq!(from_json::<T>(&written).as_ref(), Ok(value), "{}", String::from_utf8_lossy(&written));
+}
+
+/// Two subtasks that have counted as far as numbers go.
+#[test]
+fn sums_of_counters_end_at_the_largest_number() {
+    let mut status: Status = from_json(include_bytes!("../golden/status.json")).unwrap();
+    (status.emitted, status.discarded, status.held, status.odd) =
+        (u64::MAX, u64::MAX, u64::MAX, [u64::MAX; 3]);
+    let mut told =
+        vec![Event::GateOpened { gate: "orders".to_owned(), parallelism: 2, evidence: Evidence::Committer }];
+    for subtask in 0..2 {
+        let (gate, status) = (|| "orders".to_owned(), status.clone());
+        told.push(Event::SubtaskReady { gate: gate(), subtask, attempt: 0, parallelism: 2 });
+        told.push(Event::SubtaskStatus { gate: gate(), subtask, attempt: 0, status });
+    }
+    let (document, _) = v1::read_document(include_bytes!("../golden/document-v1-committed.json")).unwrap();
+    consume::events(&document, &told);
 }
 
 proptest! {
