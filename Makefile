@@ -72,9 +72,9 @@ sanitize: nightly ## Miri, ThreadSanitizer and AddressSanitizer on the bridge an
 	PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=target/sanitize/miri $(NIGHTLY) miri test --locked \
 	  -p tidegate-protocol -p tidegate-gate --lib
 	RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/sanitize/thread $(NIGHTLY) test --locked \
-	  -Zbuild-std --target $(HOST) -p tidegate-bridge
+	  -Zbuild-std --target $(HOST) -p tidegate-bridge --tests
 	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitize/address $(NIGHTLY) test --locked \
-	  -Zbuild-std --target $(HOST) -p tidegate-bridge
+	  -Zbuild-std --target $(HOST) -p tidegate-bridge --tests
 
 bench: ## ratios against doing the same without a gate, measured in one run
 	cargo bench --locked -p tidegate-gate --bench admit
