@@ -69,6 +69,8 @@ pub(super) fn next(
     let from = alive(observation, observation.document.active().member)?;
     let to = alive(observation, terms.to)?;
     let high = seen(from, to).max(refused).max(terms.at);
+    // What was believable when the attempt began need not be what it was refused for.
+    believable(high, from, to)?;
     let at = high.plus(margin(observation, from, to, tried));
     if at.finite().is_none() {
         return Err(Refusal::GaveUp(format!("the highest event time was {high}")));
@@ -91,10 +93,14 @@ fn seen(from: &Report, to: &Report) -> EventTime {
     highs.into_iter().max().unwrap_or(EventTime::MIN)
 }
 
-/// A boundary that is chosen must be reached before long: not so when a record was dated far above everything else (F7).
+/// A boundary that is chosen must be reached before long: not so when a record was dated far above everything else (F7), and
+/// not known before there is a watermark to compare it with.
 fn believable(high: EventTime, from: &Report, to: &Report) -> Result<(), Refusal> {
     let watermark = from.highest(|gate| gate.watermark_high);
     let ahead = rate(from, to).saturating_mul(AHEAD_S).max(AHEAD_MS);
+    if watermark == EventTime::MIN && high > EventTime::MIN {
+        return Err(Refusal::NoEventTime);
+    }
     if watermark.finite().is_some() && high > watermark.plus(ahead) {
         return Err(Refusal::FarFuture { high: high.to_string(), watermark: watermark.to_string() });
     }

@@ -249,6 +249,21 @@ fn a_boundary_above_a_record_from_the_far_future_must_be_named() {
     assert_eq!(changed(decide(&first(), &poisoned, Some(promote("now")), 0)).1, Step::Propose);
 }
 
+/// F7: the record comes after the proposal, or there is no watermark yet to compare it with.
+#[test]
+fn no_boundary_is_chosen_above_a_record_from_the_far_future_that_is_seen_late() {
+    let (mut late, high) = (reports(100, 50), t(365 * 86_400_000));
+    acknowledge(&mut late, 1);
+    gates(&mut late, BLUE).for_each(|gate| {
+        gate.emitted_high = high;
+        gate.replies.as_mut().unwrap().refused_high = Some(high);
+    });
+    let document = changed(decide(&proposed(), &late, None, 2)).0;
+    assert!(matches!(&document.history[0].outcome, Outcome::Aborted { code, .. } if code == "FarFuture"));
+    gates(&mut late, BLUE).for_each(|gate| gate.watermark_high = EventTime::MIN);
+    assert_eq!(refused(&first(), &late, promote("now")), "NoEventTime");
+}
+
 /// P27.
 #[test]
 fn a_request_is_answered_once() {
