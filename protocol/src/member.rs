@@ -52,6 +52,8 @@ pub struct Config {
 pub enum News {
     /// The report slot is this incarnation's.
     Claimed(Incarnation),
+    /// The lives before this one have told that they followed a document of this epoch.
+    Followed(Epoch),
     /// The slot cannot be claimed now.
     SlotRefused(Trouble),
     /// A newer incarnation has the slot.
@@ -98,6 +100,8 @@ pub struct MemberState {
     config: Config,
     standing: Standing,
     document: Option<Document>,
+    /// The epoch that former lives have followed: what they knew must not be lost with them.
+    followed: Epoch,
     gates: BTreeMap<String, Gate>,
     slot_trouble: Option<Trouble>,
     store_trouble: Option<Trouble>,
@@ -140,6 +144,7 @@ impl MemberState {
             config,
             standing: Standing::Unclaimed,
             document: None,
+            followed: Epoch(0),
             gates,
             slot_trouble: None,
             store_trouble: None,
@@ -180,6 +185,7 @@ impl MemberState {
                 self.standing = Standing::Claimed(incarnation);
                 self.slot_trouble = None;
             }
+            News::Followed(epoch) => self.followed = self.followed.max(epoch),
             News::SlotRefused(trouble) => self.slot_trouble = Some(trouble),
             News::Superseded => self.supersede(),
             News::Document(document) => self.read(document, effects),
@@ -218,13 +224,14 @@ impl MemberState {
     pub fn report(&self, now: WallTime) -> Option<Report> {
         let Standing::Claimed(incarnation) = self.standing else { return None };
         let question = self.document.as_ref().and_then(|document| question(document, self.config.member));
+        let former = (self.followed > Epoch(0)).then_some(self.followed);
         Some(Report {
             member: self.config.member,
             incarnation,
             instance: self.config.instance.clone(),
             job: self.config.job.clone(),
             written: now,
-            epoch: self.document.as_ref().map(|document| document.epoch),
+            epoch: self.document.as_ref().map(|document| document.epoch).max(former),
             origin: self.origin(),
             from_beginning: self.config.from_beginning,
             event_rate: self.event_rate(),
@@ -294,9 +301,9 @@ impl MemberState {
         };
     }
 
-    /// The highest epoch that a subtask knows, from its snapshot too.
+    /// The highest epoch that a subtask knows, from its snapshot too, or that a former life has told.
     fn known(&self) -> Epoch {
-        self.gates.values().map(Gate::known).max().unwrap_or_default()
+        self.gates.values().map(Gate::known).max().unwrap_or_default().max(self.followed)
     }
 
     /// A document that was read before the subtasks told what they know may turn out to be an old one.

@@ -231,6 +231,7 @@ impl Agent {
                 self.instructions.push_back(Instruction::FailJob { message });
             }
             News::SlotRefused(_)
+            | News::Followed(_)
             | News::Superseded
             | News::Document(_)
             | News::StoreTrouble(_)

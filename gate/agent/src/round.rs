@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tidegate_protocol::conductor::{Decision, Observation, SILENT_MS, Seen, Step, conduct};
 use tidegate_protocol::document::{Answer, Document};
-use tidegate_protocol::identity::{Incarnation, Member, Origin};
+use tidegate_protocol::identity::{Epoch, Incarnation, Member, Origin};
 use tidegate_protocol::member::{News, wrong_state};
 use tidegate_protocol::report::{Report, Trouble};
 use tidegate_store::Version;
@@ -122,10 +122,10 @@ impl Desk {
     /// Takes the member's slot: at once when it is empty, or when an earlier life of this very job has it; from another job
     /// only when that one has gone silent. Returns whether it was taken.
     async fn claim(&mut self, origin: Option<Origin>, found: &mut Found) -> Result<bool, Error> {
-        let (incarnation, version) = match self.rollout.report(self.member()).await {
-            Ok(None) => (Incarnation(1), None),
+        let (incarnation, version, followed) = match self.rollout.report(self.member()).await {
+            Ok(None) => (Incarnation(1), None, None),
             Ok(Some((holder, version))) if holder.instance == self.blank.instance => {
-                return Ok(self.claimed(holder.incarnation, version, found));
+                return Ok(self.claimed(holder.incarnation, version, holder.epoch, found));
             }
             Ok(Some((holder, version))) => {
                 let silent_ms = self.observer.silent_ms(self.member(), &version, Instant::now());
@@ -138,13 +138,14 @@ impl Desk {
                         return Ok(false);
                     }
                 }
-                (Incarnation(holder.incarnation.0 + 1), Some(version))
+                (Incarnation(holder.incarnation.0 + 1), Some(version), holder.epoch)
             }
             Err(error) => return Err(error),
         };
-        let claim = Report { incarnation, written: now(), ..self.blank.clone() };
+        // What the life before knew stays known: else nobody could tell that an older document has been put back.
+        let claim = Report { incarnation, epoch: followed, written: now(), ..self.blank.clone() };
         match self.rollout.write_report(version.as_ref(), &claim).await {
-            Ok(version) => Ok(self.claimed(incarnation, version, found)),
+            Ok(version) => Ok(self.claimed(incarnation, version, followed, found)),
             Err(error) if error.is_conflict() => Ok(false),
             Err(error) => Err(error),
         }
@@ -160,7 +161,13 @@ impl Desk {
         Ok(may)
     }
 
-    fn claimed(&mut self, incarnation: Incarnation, version: Version, found: &mut Found) -> bool {
+    fn claimed(
+        &mut self,
+        incarnation: Incarnation,
+        version: Version,
+        followed: Option<Epoch>,
+        found: &mut Found,
+    ) -> bool {
         self.claimed = true;
         self.slot = Some(version);
         found.said.push(format!(
@@ -170,6 +177,7 @@ impl Desk {
             self.blank.job
         ));
         found.news.push(News::Claimed(incarnation));
+        found.news.extend(followed.map(News::Followed));
         true
     }
 

@@ -155,6 +155,19 @@ fn no_order_before_the_claim_and_a_read_that_comes_after_it() {
     assert_eq!(orders(&job.hear(News::Document(Some(first())))), 1);
 }
 
+/// P26: found by the simulation. Both agents start again while an older document is in the newest one's place.
+#[test]
+fn what_a_former_life_has_followed_stays_known() {
+    let mut job = Job::new(BLUE, &[], 1);
+    job.hear(News::Claimed(Incarnation(2)));
+    job.hear(News::Followed(Epoch(7)));
+    assert_eq!(job.state.report(NOW).unwrap().epoch, Some(Epoch(7)));
+    job.tell(0);
+    assert_eq!(orders(&job.hear(News::Document(Some(first())))), 0);
+    assert_eq!(job.state.trouble()[0].code, "DocumentOlder");
+    assert_eq!(job.state.report(NOW).unwrap().epoch, Some(Epoch(7)));
+}
+
 #[test]
 fn a_claim_that_is_told_again_changes_nothing() {
     let mut job = Job::following(BLUE, 1, first());
