@@ -175,7 +175,7 @@ pub struct Document {
     pub gone: BTreeSet<Member>,
     /// The last request that was looked at.
     pub answered: Option<Answer>,
-    /// Ended cutovers, oldest first, at most [`HISTORY`].
+    /// Ended cutovers, oldest first, at most [`HISTORY`]; those that were aborted make room first.
     pub history: Vec<Past>,
     /// What the members agree on.
     pub settings: Settings,
@@ -415,7 +415,11 @@ impl Document {
 
     fn remember(&mut self, past: Past) {
         self.history.push(past);
-        let surplus = self.history.len().saturating_sub(HISTORY);
-        self.history.drain(..surplus);
+        while self.history.len() > HISTORY {
+            // What was only tried is forgotten first: who has owned event time must stay known while aborts go on.
+            let former = &self.history[..HISTORY];
+            let tried = former.iter().position(|past| past.outcome != Outcome::Done);
+            self.history.remove(tried.unwrap_or(0));
+        }
     }
 }

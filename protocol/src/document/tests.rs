@@ -160,3 +160,14 @@ fn history_is_bounded() {
     }
     assert_eq!((document.history.len(), document.history[0].terms.attempt), (HISTORY, Attempt(6)));
 }
+
+/// Found by the simulation: a member that had been active was refused because it was started from nothing.
+#[test]
+fn who_has_owned_stays_known_however_many_attempts_are_aborted() {
+    let mut document = cut(&first(), GREEN, 100).settle().unwrap();
+    for at in 101..=101 + HISTORY as i64 {
+        document = propose(&document, BLUE, at).unwrap().abort("Asked", "", NOW).unwrap();
+    }
+    assert!(document.has_owned(BLUE) && document.history.len() == HISTORY);
+    assert_eq!(document.history.last().unwrap().terms.attempt, document.attempts);
+}
