@@ -239,16 +239,22 @@ fn finish(observation: Observation<'_>, terms: &Terms, committed: WallTime) -> D
     Decision::Wait(waiting)
 }
 
-/// The frontier of all live owners must have passed the end of the first owner's part, by the allowed lateness.
+/// The frontier of all live owners must have passed the end of the first owner's part, by the allowed lateness; and event time
+/// itself, in one of them: the frontier of an input that rests is beyond every boundary, and says nothing of what is to come.
 fn settle(observation: Observation<'_>) -> Decision {
     let Observation { document, reports, .. } = observation;
     let Some(second) = document.owners.get(1) else { return Decision::Wait(Vec::new()) };
     let end = second.since.plus(document.settings.lateness_ms);
-    let live =
-        document.owners.iter().map(|owner| owner.member).filter(|member| !document.gone.contains(member));
+    let owners = || document.owners.iter().map(|owner| owner.member);
+    let live = || owners().filter(|member| !document.gone.contains(member));
     let behind = |member: &Member| reports.get(member).is_none_or(|seen| seen.report.frontier() < end);
-    let behind: BTreeSet<Member> = live.filter(behind).collect();
+    let behind: BTreeSet<Member> = live().filter(behind).collect();
     if behind.is_empty() {
+        let watermark = |member| Some(reports.get(&member)?.report.highest(|gate| gate.watermark_high));
+        let high = live().filter_map(watermark).max().unwrap_or(EventTime::MIN);
+        if high < end {
+            return Decision::Wait(vec![Waiting::watermark(document.active().member, high, end)]);
+        }
         return change(document.settle(), Step::Settle);
     }
     let waiting = |member| waiting::frontier(reports.get(&member), member, end);

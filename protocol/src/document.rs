@@ -27,6 +27,8 @@ pub struct Owner {
     pub member: Member,
     /// What this generation was started from: nothing else may emit in its name.
     pub origin: Origin,
+    /// It continues for a dead owner, and so what was held in that snapshot is its own.
+    pub reclaimed: bool,
 }
 
 /// When the new owner begins to emit.
@@ -230,7 +232,7 @@ impl Document {
             rollout: rollout.to_owned(),
             epoch: Epoch(1),
             settled: EventTime::MIN,
-            owners: vec![Owner { since: EventTime::MIN, member, origin }],
+            owners: vec![Owner { since: EventTime::MIN, member, origin, reclaimed: false }],
             cutover: None,
             attempts: Attempt(0),
             gone: BTreeSet::new(),
@@ -348,7 +350,7 @@ impl Document {
         };
         let mut next = self.next();
         next.cutover = None;
-        next.owners.push(Owner { since: terms.at, member: terms.to, origin: terms.origin });
+        next.owners.push(Owner { since: terms.at, member: terms.to, origin: terms.origin, reclaimed: false });
         next.remember(Past {
             terms: terms.clone(),
             from: self.active().member,
@@ -396,7 +398,8 @@ impl Document {
             Some(Cutover::Committed { .. }) | None => {}
         }
         let mut next = self.next();
-        next.owners.push(Owner { since, member: reclaim.by, origin: Origin::Snapshot(reclaim.snapshot) });
+        let origin = Origin::Snapshot(reclaim.snapshot);
+        next.owners.push(Owner { since, member: reclaim.by, origin, reclaimed: true });
         next.gone.insert(reclaim.dead);
         Ok((next, since))
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Cutover, Document, HandOver, LatePolicy};
-use crate::identity::{Attempt, Epoch, Member, Origin};
+use crate::identity::{Attempt, Epoch, Member};
 use crate::time::EventTime;
 
 /// What is done with one record.
@@ -170,26 +170,16 @@ pub(crate) fn question(document: &Document, member: Member) -> Option<Question> 
 }
 
 /// A generation that took over by a reclaim continues from a snapshot of its own color; one that was handed over to does not.
+/// The owner's entry says so for as long as it stands: the newcomer may be restored from before its first order at any time.
 fn adopts(document: &Document, member: Member) -> bool {
-    document.owners.iter().zip(document.owners.iter().skip(1)).any(|(before, owner)| {
-        owner.member == member
-            && document.gone.contains(&before.member)
-            && reclaimed_from(owner.origin, member)
-    })
-}
-
-fn reclaimed_from(origin: Origin, member: Member) -> bool {
-    match origin {
-        Origin::Snapshot(snapshot) => snapshot.member.color == member.color,
-        Origin::Fresh => false,
-    }
+    document.owners.iter().any(|owner| owner.member == member && owner.reclaimed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::document::{Reclaim, Settings, Terms};
-    use crate::identity::{CheckpointId, Color, Snapshot};
+    use crate::identity::{CheckpointId, Color, Origin, Snapshot};
     use crate::time::WallTime;
     use Disposition::{Discard, Emit, Hold, LateDrop, LateEmit};
 
@@ -284,6 +274,8 @@ mod tests {
         assert_eq!(dispositions(&document, BLUE, &[99, 149, 150]), [Emit, Discard, Discard]);
         assert_eq!(Order::new(&document, blue2).inherited, Inherited::Adopt);
         assert_eq!(Order::new(&document, GREEN).inherited, Inherited::Forget);
+        let alone = document.settle().unwrap().settle().unwrap();
+        assert_eq!(Order::new(&alone, blue2).inherited, Inherited::Adopt);
     }
 
     #[test]

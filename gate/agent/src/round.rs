@@ -45,13 +45,22 @@ pub(crate) struct Desk {
     /// What the slot holds while it is not claimed, and who this is.
     blank: Report,
     claimed: bool,
+    /// This life has read a document.
+    found_document: bool,
     slot: Option<Version>,
     observer: Observer,
 }
 
 impl Desk {
     pub(crate) fn new(rollout: Rollout, blank: Report) -> Desk {
-        Desk { rollout, blank, claimed: false, slot: None, observer: Observer::default() }
+        Desk {
+            rollout,
+            blank,
+            claimed: false,
+            found_document: false,
+            slot: None,
+            observer: Observer::default(),
+        }
     }
 
     /// Works through a plan; an error ends the round, and what was found before it counts.
@@ -78,7 +87,14 @@ impl Desk {
             self.create(document, found).await?;
         }
         for _ in 0..STEPS {
+            if !self.found_document {
+                // A new life has followed nothing yet: only what the others tell shows that a document was put back.
+                let (reports, _) = self.rollout.reports().await?;
+                let told = reports.iter().filter_map(|(report, _)| report.epoch).max();
+                found.news.extend(told.map(News::Followed));
+            }
             let document = self.rollout.document().await?;
+            self.found_document |= document.is_some();
             found.news.push(News::Document(document.as_ref().map(|(document, _)| document.clone())));
             match document {
                 Some(document) if self.may_conduct(&document.0) => {

@@ -44,7 +44,7 @@ pub(super) fn proposal(
         believable(high, from_report, to_report)?;
     }
     let boundary = match at {
-        When::Now => high.finite().map(|_| high.plus(margin(observation, from_report, to_report, 0))),
+        When::Now => high.finite().map(|_| high.plus(margin(observation, from_report, 0))),
         When::In(millis) => high.finite().map(|_| high.plus(millis)),
         When::At(at) => Some(at),
     };
@@ -71,7 +71,7 @@ pub(super) fn next(
     let high = seen(from, to).max(refused).max(terms.at);
     // What was believable when the attempt began need not be what it was refused for.
     believable(high, from, to)?;
-    let at = high.plus(margin(observation, from, to, tried));
+    let at = high.plus(margin(observation, from, tried));
     if at.finite().is_none() {
         return Err(Refusal::GaveUp(format!("the highest event time was {high}")));
     }
@@ -97,7 +97,7 @@ fn seen(from: &Report, to: &Report) -> EventTime {
 /// not known before there is a watermark to compare it with.
 fn believable(high: EventTime, from: &Report, to: &Report) -> Result<(), Refusal> {
     let watermark = from.highest(|gate| gate.watermark_high);
-    let ahead = rate(from, to).saturating_mul(AHEAD_S).max(AHEAD_MS);
+    let ahead = rate(from).max(rate(to)).saturating_mul(AHEAD_S).max(AHEAD_MS);
     if watermark == EventTime::MIN && high > EventTime::MIN {
         return Err(Refusal::NoEventTime);
     }
@@ -108,14 +108,15 @@ fn believable(high: EventTime, from: &Report, to: &Report) -> Result<(), Refusal
 }
 
 /// Event time that goes by in a second, in milliseconds; at least as fast as the clock.
-fn rate(from: &Report, to: &Report) -> i64 {
-    from.event_rate.max(to.event_rate).max(1_000)
+fn rate(report: &Report) -> i64 {
+    report.event_rate.max(1_000)
 }
 
-/// Event time that goes by while an order travels, doubled with every try, in milliseconds.
-fn margin(observation: Observation<'_>, from: &Report, to: &Report, tried: u32) -> i64 {
+/// Event time that goes by while an order travels, doubled with every try, in milliseconds. It goes by the pace of the active
+/// member: the other one may be catching up with days of it in seconds, and will be no faster once it has.
+fn margin(observation: Observation<'_>, from: &Report, tried: u32) -> i64 {
     let path = i64::try_from(observation.document.settings.control_path_ms).unwrap_or(i64::MAX);
-    let margin = rate(from, to).saturating_mul(path) / 1_000;
+    let margin = rate(from).saturating_mul(path) / 1_000;
     margin.max(1).saturating_mul(1_i64.checked_shl(tried.min(32)).unwrap_or(i64::MAX))
 }
 

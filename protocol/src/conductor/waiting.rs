@@ -34,6 +34,8 @@ pub enum WaitingFor {
     Acknowledgement,
     /// The frontier, at a boundary.
     Frontier,
+    /// Event time itself, at a boundary: the inputs rest.
+    Watermark,
     /// A person: the deadline of a committed cutover has passed.
     Overdue,
     /// The document: it is older than what was followed, or does not allow the change.
@@ -48,6 +50,7 @@ impl WaitingFor {
             WaitingFor::Subtask => "Subtask",
             WaitingFor::Acknowledgement => "Acknowledgement",
             WaitingFor::Frontier => "Frontier",
+            WaitingFor::Watermark => "Watermark",
             WaitingFor::Overdue => "Overdue",
             WaitingFor::Document => "Document",
         }
@@ -85,6 +88,11 @@ impl Waiting {
             elapsed_ms / 1_000
         );
         Waiting::of(from, WaitingFor::Overdue, detail)
+    }
+
+    pub(super) fn watermark(member: Member, high: EventTime, end: EventTime) -> Waiting {
+        let detail = format!("no watermark has reached {end} yet, the highest is {high}: its inputs rest");
+        Waiting::of(member, WaitingFor::Watermark, detail)
     }
 
     pub(super) fn not_allowed(reason: &NotAllowed) -> Waiting {

@@ -108,8 +108,8 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 /// Any document that keeps what every change keeps true.
 pub(crate) fn document() -> impl Strategy<Value = Document> {
-    let owner =
-        (time(), member(), origin()).prop_map(|(since, member, origin)| Owner { since, member, origin });
+    let owner = (time(), member(), origin(), any::<bool>())
+        .prop_map(|(since, member, origin, reclaimed)| Owner { since, member, origin, reclaimed });
     (
         (text(), count(), time(), count()),
         vec(owner, 1..6),

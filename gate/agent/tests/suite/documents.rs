@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidegate_agent::Agent;
 use tidegate_protocol::document::HandOver;
+use tidegate_protocol::identity::{Color, Member};
 
 use crate::cutover::blue_and_green;
 use crate::job::world::{BLUE, GREEN, World, quick};
@@ -103,6 +104,23 @@ async fn an_older_document_that_was_put_back_is_not_followed() {
     green.logs("DocumentOlder is over").await;
     world.is_exact().await;
     world.is_cut(&past);
+}
+
+/// A generation that is new has followed nothing, so it goes by what the others tell.
+#[tokio::test]
+async fn a_new_generation_does_not_follow_a_document_that_was_put_back() {
+    let world = World::with(quick()).await;
+    let (blue, _green) = blue_and_green(&world).await;
+    let file = world.file("document.json");
+    let old = std::fs::read(&file).unwrap();
+    let left = blue.snapshot().await;
+    world.cut_over(GREEN, HandOver::Ordered).await;
+    let epoch = world.document().await.epoch;
+    world.reports(GREEN, "follows", |report| report.epoch >= Some(epoch)).await;
+    std::fs::write(&file, old).unwrap();
+    let newcomer = Job::start(&world, Spec::new(Member::new(Color::Blue, 2), 2), Some(&left));
+    newcomer.logs("DocumentOlder: the document has epoch 1").await;
+    assert_eq!(newcomer.orders(), 0);
 }
 
 #[tokio::test]

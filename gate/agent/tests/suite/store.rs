@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_agent::Rollout;
 use tidegate_protocol::document::{Cutover, HandOver, Outcome};
-use tidegate_protocol::time::When;
+use tidegate_protocol::time::{WallTime, When};
 use tidegate_store::{Error, Object, Slot, Store, Stored, Version, Watch};
 
 use crate::cutover::blue_and_green;
@@ -153,4 +153,72 @@ async fn writes_do_not_grow_with_subtasks() {
         (1..=4).contains(&one) && (1..=4).contains(&six),
         "{one} writes with one subtask, {six} with six"
     );
+}
+
+/// Aborts the cutover at the worst moment: everybody has acknowledged, and the conductor has read the document already.
+#[derive(Debug)]
+struct Aborting {
+    store: Arc<dyn Store>,
+    other: Rollout,
+}
+
+impl Aborting {
+    async fn abort(&self) -> Option<()> {
+        let (document, version) = self.other.document().await.ok()??;
+        let Some(Cutover::Proposed { terms, .. }) = &document.cutover else { return None };
+        for member in [BLUE, GREEN] {
+            let (report, _) = self.other.report(member).await.ok()??;
+            if !report.acknowledges(terms.attempt) {
+                return None;
+            }
+        }
+        let aborted = document.abort("Asked", "asked for", WallTime::default()).ok()?;
+        self.other.write_document(Some(&version), &aborted).await.ok().map(|_| ())
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Aborting {
+    fn url(&self) -> String {
+        self.store.url()
+    }
+
+    async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
+        self.store.read(object).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        object: &Object,
+        expected: Option<&Version>,
+        bytes: &[u8],
+    ) -> Result<Version, Error> {
+        self.store.compare_and_set(object, expected, bytes).await
+    }
+
+    async fn reports(&self) -> Result<Vec<Slot>, Error> {
+        self.abort().await;
+        self.store.reports().await
+    }
+
+    fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+}
+
+/// P19: what was decided on a document that is not there any more is not written.
+#[tokio::test]
+async fn a_decision_on_a_document_that_has_changed_since_is_not_written() {
+    let world = World::with(quick()).await;
+    let store = tidegate_agent::open(&world.url(), ROLLOUT).unwrap();
+    let aborting = Rollout::new(Arc::new(Aborting { store, other: world.rollout() }), ROLLOUT);
+    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, aborting);
+    world.goes_on(BLUE).await;
+    let _green = Job::start(&world, Spec::new(GREEN, 3), Some(&blue.snapshot().await));
+    world.is_ready(GREEN).await;
+    let attempt = world.promote(GREEN, When::In(500), None).await.unwrap();
+    let past = world.ended(attempt).await;
+    assert!(matches!(past.outcome, Outcome::Aborted { .. }), "{past:?}");
+    world.goes_on(BLUE).await;
+    world.is_exact().await;
 }

@@ -35,6 +35,8 @@ struct OwnerV1 {
     since: Time,
     member: Member,
     origin: Origin,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    reclaimed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -180,13 +182,18 @@ fn check(document: &Document) -> Result<(), Error> {
 
 impl From<&Owner> for OwnerV1 {
     fn from(owner: &Owner) -> OwnerV1 {
-        OwnerV1 { since: Time(owner.since), member: owner.member, origin: owner.origin }
+        OwnerV1 {
+            since: Time(owner.since),
+            member: owner.member,
+            origin: owner.origin,
+            reclaimed: owner.reclaimed,
+        }
     }
 }
 
 impl From<OwnerV1> for Owner {
     fn from(owner: OwnerV1) -> Owner {
-        Owner { since: owner.since.0, member: owner.member, origin: owner.origin }
+        Owner { since: owner.since.0, member: owner.member, origin: owner.origin, reclaimed: owner.reclaimed }
     }
 }
 
