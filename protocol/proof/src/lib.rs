@@ -1,0 +1,4 @@
+//! The proof of the protocol, on the very machines that ship: what must hold ([`properties`]), and who tries to break it.
+
+pub mod properties;
+pub mod sim;

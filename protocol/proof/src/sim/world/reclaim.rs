@@ -1,0 +1,131 @@
+//! The active member dies for good, and the old color takes the output back from a snapshot that was pinned before the commit.
+
+use std::rc::Rc;
+
+use tidegate_protocol::document::{Cutover, Reclaim};
+use tidegate_protocol::identity::{Incarnation, Member, Snapshot};
+use tidegate_protocol::report::Report;
+use tidegate_protocol::time::EventTime;
+
+use super::World;
+use crate::properties::Violation;
+use crate::sim::clock::Clock;
+use crate::sim::job::Checkpoint;
+
+/// A snapshot of the old owner, completed before a cutover was committed.
+#[derive(Clone, Debug)]
+pub(super) struct Pinned {
+    from: Member,
+    to: Member,
+    snapshot: Rc<Checkpoint>,
+    /// All of its output is committed.
+    committed: bool,
+}
+
+impl World {
+    /// A cutover is committed: the last snapshot of `from` is the way back.
+    pub(super) fn pin(&mut self, from: Member, to: Member) {
+        self.pinned = None;
+        let Some(job) = self.jobs.iter().find(|job| job.member == from) else { return };
+        let Some(snapshot) = job.completed.clone() else { return };
+        let committed = job.commits.iter().all(|queue| queue.iter().all(|(id, _)| *id > snapshot.id));
+        self.pinned = Some(Pinned { from, to, snapshot, committed });
+    }
+
+    /// The active member dies, and is never started again; once per seed.
+    pub(super) fn kill(&mut self) {
+        let (Some((_, document)), Some(pinned)) = (&self.store.document, &self.pinned) else { return };
+        let active = document.active().member;
+        let midway = match &document.cutover {
+            Some(Cutover::Committed { terms, .. }) => terms.to == pinned.to,
+            Some(Cutover::Proposed { .. }) => return,
+            None => false,
+        };
+        let way_back = if midway { active == pinned.from && pinned.committed } else { active == pinned.to };
+        let Some(index) = self.jobs.iter().position(|job| job.member == active) else { return };
+        if !way_back || self.jobs.len() < 2 || self.store.replaced.is_some() {
+            return;
+        }
+        if self.may_rest() || self.jobs[index].tasks.iter().any(|task| task.ended) {
+            return; // How far its output goes would have to be named by a person.
+        }
+        let dead = self.jobs.remove(index);
+        self.plan.reclaim = false;
+        self.dead = Some((active, dead.number));
+        self.tell(|| format!("{active} is dead for good"));
+    }
+
+    /// The controller takes the output of a dead member back, as soon as the document allows it.
+    pub(super) fn take_back_if_dead(&mut self) -> Result<(), Violation> {
+        let (Some((dead, number)), Some(pinned)) = (self.dead, self.pinned.clone()) else { return Ok(()) };
+        let Some((version, document)) = self.store.document.clone() else { return Ok(()) };
+        if self.store.replaced.is_some() {
+            return Ok(());
+        }
+        if document.active().member != dead {
+            self.dead = None; // The cutover from it was finished.
+            let part = document.owners.iter().rposition(|owner| owner.member == dead);
+            let end = part
+                .and_then(|part| document.owners.get(part + 1))
+                .map_or(document.settled, |next| next.since);
+            self.tell(|| format!("{dead} is not taken back, its part ended at {end:?}"));
+            return self.ledger.abandoned(end);
+        }
+        let frontier = self.store.report(dead).map_or(EventTime::MIN, |(_, report)| report.frontier());
+        // Where its inputs were idle when it told last, a person names what is certain: that it has shown nothing.
+        let frontier = if frontier == EventTime::MAX { EventTime::MIN } else { frontier };
+        let by = Member::new(pinned.from.color, self.generations[usize::from(pinned.from.color as u8)] + 1);
+        let snapshot = Snapshot { member: pinned.from, checkpoint: pinned.snapshot.id };
+        let Ok((next, since)) = document.reclaim(&Reclaim { dead, frontier, by, snapshot }) else {
+            return Ok(());
+        };
+        let (part, end) =
+            (document.active().since, document.terms().map_or(EventTime::MAX, |terms| terms.at));
+        if !self.store.write_document(Some(version), Rc::new(next)) {
+            return Ok(());
+        }
+        let (name, midway) = (self.next_of(by.color), document.cutover.is_some());
+        self.tell(|| format!("{name} takes over from {since:?}, the frontier of {dead} was {frontier:?}"));
+        self.tally.reclaimed += 1;
+        self.tally.reclaimed_midway += u64::from(midway);
+        (self.dead, self.pinned) = (None, None);
+        self.owners.push(name);
+        self.start(name, Some(pinned.snapshot));
+        self.ledger.reclaimed(number, (part, since, end))?;
+        if self.rng.bool() { self.superseded(self.jobs.len() - 1) } else { Ok(()) }
+    }
+
+    /// Somebody has started the new generation twice: the first job loses its slot before it has heard an order, closes its
+    /// gates and takes a checkpoint; then the second one is gone, and the first one is started again from that checkpoint.
+    fn superseded(&mut self, index: usize) -> Result<(), Violation> {
+        let member = self.jobs[index].member;
+        for _ in 0..2 {
+            self.calm_agent(index, |agent, store, luck, now| agent.claim(store, luck, now));
+        }
+        self.calm_agent(index, |agent, _, _, now| agent.hear(now));
+        let Some((version, holder)) = self.store.report(member).cloned() else { return Ok(()) };
+        let (incarnation, instance) = (Incarnation(holder.incarnation.0 + 1), "twin".to_owned());
+        let twin = Report { incarnation, instance, ..(*holder).clone() };
+        self.store.write_report(Some(version), Rc::new(twin));
+        for _ in 0..2 {
+            self.calm_agent(index, |agent, store, luck, now| agent.report(store, luck, now));
+        }
+        self.calm_agent(index, |agent, store, _, now| agent.read(store, now));
+        for _ in 0..3 {
+            self.calm_agent(index, |agent, _, _, now| agent.hear(now));
+        }
+        self.drain_events(index);
+        self.tell(|| format!("{member} is superseded"));
+        for at in 0..self.jobs[index].tasks.len() {
+            self.send_status(index, at)?;
+            self.deliver(index, at)?;
+        }
+        self.jobs[index].trigger();
+        (0..self.jobs[index].tasks.len()).try_for_each(|at| self.snapshot(index, at))?;
+        self.tally.superseded += 1;
+        let (parallelism, clock) = (self.jobs[index].parallelism, Clock::default());
+        let lost = self.jobs[index].restart(parallelism, Some(clock), &self.plan, self.now);
+        self.ledger.taken_back(&lost, &mut self.tally);
+        Ok(())
+    }
+}
