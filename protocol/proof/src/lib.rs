@@ -1,4 +1,5 @@
 //! The proof of the protocol, on the very machines that ship: what must hold ([`properties`]), and who tries to break it.
 
+pub mod model;
 pub mod properties;
 pub mod sim;
