@@ -11,7 +11,7 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 JOB_JAR = examples/flights/job/target/flink-$(FLINK)/flights-job.jar
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build bridge jars demo test test-rust test-java fuzz sanitize nightly bench lint fmt clean
+.PHONY: help tools build bridge jars demo test test-rust test-java prove fuzz sanitize nightly bench lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ test-java: $(FLINKS:%=test-java-%)
 
 test-java-%: bridge
 	mvn -B -ntp verify -Dflink.version=$*
+
+prove: ## prove the protocol: model, simulation, planted bugs; QUICK=1 takes minutes
+	cargo build --release --locked -p tidegate-proof --bin prove
+	target/release/prove all $(if $(QUICK),--quick) $(PROVE)
 
 nightly:
 	@rustc +nightly --version >/dev/null 2>&1 || { echo "a nightly compiler is missing: rustup toolchain install nightly" >&2; exit 1; }
