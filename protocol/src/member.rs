@@ -52,7 +52,7 @@ pub struct Config {
 pub enum News {
     /// The report slot is this incarnation's.
     Claimed(Incarnation),
-    /// The lives before this one have told that they followed a document of this epoch.
+    /// A former life of this member, or another member, has told that it followed a document of this epoch.
     Followed(Epoch),
     /// The slot cannot be claimed now.
     SlotRefused(Trouble),
@@ -100,7 +100,7 @@ pub struct MemberState {
     config: Config,
     standing: Standing,
     document: Option<Document>,
-    /// The epoch that former lives have followed: what they knew must not be lost with them.
+    /// The epoch that former lives and other members have told: nothing older is followed.
     followed: Epoch,
     gates: BTreeMap<String, Gate>,
     slot_trouble: Option<Trouble>,
@@ -301,7 +301,7 @@ impl MemberState {
         };
     }
 
-    /// The highest epoch that a subtask knows, from its snapshot too, or that a former life has told.
+    /// The highest epoch that a subtask knows, from its snapshot too, or that somebody has told.
     fn known(&self) -> Epoch {
         self.gates.values().map(Gate::known).max().unwrap_or_default().max(self.followed)
     }

@@ -21,7 +21,8 @@ pub struct Report {
     pub job: String,
     /// When this was written, for people; nothing is decided by it.
     pub written: WallTime,
-    /// The epoch of the document that its newest orders come from, or that a former life has told; `None` before any.
+    /// The epoch of the document that its newest orders come from, or a higher one that a former life or another member has
+    /// told; `None` before any.
     pub epoch: Option<Epoch>,
     /// What it was first started from; `None` before every subtask has told.
     pub origin: Option<Origin>,
