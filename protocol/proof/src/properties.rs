@@ -246,10 +246,14 @@ pub fn nothing_waits_for_a_deadline(document: &Document, reached: EventTime) -> 
     }
 }
 
-/// A frontier beyond every boundary is for gates all of whose inputs rest or have ended, and which hold nothing.
+/// A frontier beyond every boundary is for gates all of whose inputs rest or have ended, and which hold nothing. A subtask that is
+/// restored after its input has ended does not tell so yet, but has its last watermark.
 pub fn only_rest_promises_everything(report: &Report) -> Result<(), Violation> {
     let promises = |gate: &GateReport| gate.frontier == EventTime::MAX;
-    let counts = |gate: &GateReport| gate.held > 0 || gate.idle + gate.ended < gate.parallelism;
+    let runs = |gate: &GateReport| {
+        gate.idle + gate.ended < gate.parallelism && gate.watermark_low < EventTime::MAX
+    };
+    let counts = |gate: &GateReport| gate.held > 0 || runs(gate);
     match report.gates.iter().find(|(_, gate)| promises(gate) && counts(gate)) {
         Some((name, _)) => {
             Err(format!("gate {name} of {} promises everything, and does not rest", report.member))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use tidegate_protocol::conductor::{Decision, Observation, Seen, Step, conduct};
+use tidegate_protocol::conductor::{Decision, Observation, Seen, conduct};
 use tidegate_protocol::document::Document;
 use tidegate_protocol::identity::{Epoch, Incarnation, Member};
 use tidegate_protocol::member::{Config, Effect, Event, MemberState, News};
@@ -12,7 +12,7 @@ use tidegate_protocol::report::{Report, Trouble};
 use tidegate_protocol::time::EventTime;
 
 use super::clock::Clock;
-use super::store::{Ghost, Slot, Store};
+use super::store::{Decided, Ghost, Slot, Store, Told};
 
 /// What one look may add to a silence at most, in milliseconds.
 const LOOK_MS: u64 = 2_000;
@@ -21,7 +21,7 @@ const LOOK_MS: u64 = 2_000;
 #[derive(Debug)]
 enum Conducting {
     Read(u64, Rc<Document>),
-    Decided(u64, Rc<Document>, Step),
+    Decided(Decided),
 }
 
 /// What waits to be heard.
@@ -79,7 +79,9 @@ pub struct Agent {
     /// A document was read after the claim.
     found_document: bool,
     unreachable: bool,
-    writing: Option<Rc<Report>>,
+    writing: Option<Rc<Told>>,
+    /// Partitions whose tasks it takes for resting, so that a frontier says nothing of them.
+    pub rests: Vec<bool>,
     /// The frontier of the report that was made last, until somebody takes it.
     pub frontier: Option<EventTime>,
     conducting: Option<Conducting>,
@@ -88,7 +90,7 @@ pub struct Agent {
 
 impl Agent {
     /// An agent that has not claimed its slot.
-    pub fn new(config: Config, clock: Clock) -> Agent {
+    pub fn new(config: Config, clock: Clock, rests: Vec<bool>) -> Agent {
         Agent {
             state: MemberState::new(config.clone()),
             effects: Vec::new(),
@@ -101,6 +103,7 @@ impl Agent {
             found_document: false,
             unreachable: false,
             writing: None,
+            rests,
             frontier: None,
             conducting: None,
             silences: Vec::new(),
@@ -181,22 +184,23 @@ impl Agent {
         for news in std::iter::once(News::Claimed(claim.incarnation)).chain(news) {
             blank.hear(news, self.clock.at(now), &mut Vec::new());
         }
-        let report = Rc::new(blank.report(self.clock.at(now)).expect("a claimed member reports"));
+        let report = blank.report(self.clock.at(now)).expect("a claimed member reports");
+        let told = Rc::new(Told { report, rests: self.rests.clone() });
         if luck.no_answer {
-            store.ghosts.push(Ghost::Report(claim.version, report));
-        } else if let Some(version) = store.write_report(claim.version, report) {
+            store.ghosts.push(Ghost::Report(claim.version, told));
+        } else if let Some(version) = store.write_report(claim.version, told) {
             self.claimed(version, claim.incarnation, claim.followed);
         }
     }
 
     fn look_at_slot(&mut self, store: &Store) {
         match store.report(self.config.member) {
-            Some((version, holder)) if holder.instance == self.config.instance => {
-                self.claimed(*version, holder.incarnation, holder.epoch);
+            Some((version, told)) if told.report.instance == self.config.instance => {
+                self.claimed(*version, told.report.incarnation, told.report.epoch);
             }
-            Some((version, holder)) => {
-                let (version, incarnation) = (Some(*version), Incarnation(holder.incarnation.0 + 1));
-                self.claiming = Some(Claim { version, incarnation, followed: holder.epoch });
+            Some((version, told)) => {
+                let (version, incarnation) = (Some(*version), Incarnation(told.report.incarnation.0 + 1));
+                self.claiming = Some(Claim { version, incarnation, followed: told.report.epoch });
             }
             None => {
                 self.claiming = Some(Claim { version: None, incarnation: Incarnation(1), followed: None });
@@ -211,26 +215,27 @@ impl Agent {
 
     /// Writes the report that was made before, or makes the next one.
     pub fn report(&mut self, store: &mut Store, luck: Luck, now: u64) {
-        let Some(report) = self.writing.take() else {
+        let Some(told) = self.writing.take() else {
             if self.slot.is_some() {
-                self.writing = self.state.report(self.clock.at(now)).map(Rc::new);
-                self.frontier = self.writing.as_ref().map(|report| report.frontier());
+                let report = self.state.report(self.clock.at(now));
+                self.frontier = report.as_ref().map(Report::frontier);
+                self.writing = report.map(|report| Rc::new(Told { report, rests: self.rests.clone() }));
             }
             return;
         };
         if luck.no_answer {
-            store.ghosts.push(Ghost::Report(self.slot, report));
+            store.ghosts.push(Ghost::Report(self.slot, told));
             return;
         }
         if !self.reaches(store, now) {
             return;
         }
-        if let Some(version) = store.write_report(self.slot, report.clone()) {
+        if let Some(version) = store.write_report(self.slot, told.clone()) {
             self.slot = Some(version);
             return;
         }
         match store.report(self.config.member) {
-            Some((_, holder)) if supersedes(holder, &report) => {
+            Some((_, holder)) if supersedes(&holder.report, &told.report) => {
                 self.inbox.push_back(Heard::Superseded);
             }
             holder => self.slot = holder.map(|(version, _)| *version),
@@ -238,7 +243,7 @@ impl Agent {
     }
 
     /// Takes the next step as a conductor: reads the document, then the reports, then writes. Returns what was done.
-    pub fn conduct(&mut self, store: &mut Store, luck: Luck, now: u64) -> Option<(Step, Rc<Document>)> {
+    pub fn conduct(&mut self, store: &mut Store, luck: Luck, now: u64) -> Option<Decided> {
         if store.is_away(now) {
             self.conducting = None;
             return None;
@@ -249,33 +254,42 @@ impl Agent {
                 self.conducting = Some(Conducting::Read(*version, document.clone()));
             }
             Some(Conducting::Read(version, document)) => {
-                if let Decision::Change(next, step) = self.decide(store, &document, luck, now) {
-                    self.conducting = Some(Conducting::Decided(version, Rc::new(*next), step));
+                let (decision, heard) = self.decide(store, &document, luck, now);
+                if let Decision::Change(next, step) = decision {
+                    let decided = Decided { version, next: Rc::new(*next), step, heard };
+                    self.conducting = Some(Conducting::Decided(decided));
                 }
             }
-            Some(Conducting::Decided(version, next, step)) if luck.no_answer => {
-                store.ghosts.push(Ghost::Document(Some(version), next, Some(step)));
+            Some(Conducting::Decided(decided)) if luck.no_answer => {
+                store.ghosts.push(Ghost::Document(decided));
             }
-            Some(Conducting::Decided(version, next, step)) => {
-                if store.write_document(Some(version), next.clone()) {
-                    return Some((step, next));
+            Some(Conducting::Decided(decided)) => {
+                if store.write_document(Some(decided.version), decided.next.clone()) {
+                    return Some(decided);
                 }
             }
         }
         None
     }
 
-    fn decide(&mut self, store: &Store, document: &Document, luck: Luck, now: u64) -> Decision {
-        let mut reports = BTreeMap::new();
+    fn decide(
+        &mut self,
+        store: &Store,
+        document: &Document,
+        luck: Luck,
+        now: u64,
+    ) -> (Decision, Vec<Rc<Told>>) {
+        let (mut reports, mut heard) = (BTreeMap::new(), Vec::new());
         for (slot, age) in store.slots.iter().zip(luck.ages.into_iter().cycle()) {
             let Slot { member, versions } = slot;
             let place = versions.len().saturating_sub(1 + usize::from(age));
-            let Some((version, report)) = versions.get(place) else { continue };
+            let Some((version, told)) = versions.get(place) else { continue };
             let silent_ms = self.silent_ms(*member, *version, now);
-            reports.insert(*member, Seen { report: (**report).clone(), silent_ms });
+            reports.insert(*member, Seen { report: told.report.clone(), silent_ms });
+            heard.push(told.clone());
         }
         let (asked, now) = (store.asked.as_ref(), self.clock.at(now));
-        conduct(Observation { document, reports: &reports, asked, now })
+        (conduct(Observation { document, reports: &reports, asked, now }), heard)
     }
 
     fn silent_ms(&mut self, member: Member, version: u64, now: u64) -> u64 {

@@ -92,10 +92,6 @@ pub struct Job {
     pub passed: Vec<EventTime>,
     /// Statuses of former execution attempts that are still on their way.
     pub strays: Vec<(usize, u32, Status)>,
-    /// When a task that had rested woke up, by partition.
-    pub woken: Vec<Option<u64>>,
-    /// The agent may take this partition's task for one that rests, so that a frontier says nothing of it.
-    pub rests: Vec<bool>,
     /// Everything below this is committed, by partition, as the agent has told.
     pub frontiers: Vec<EventTime>,
     /// The last snapshots that were completed, newest last, savepoints too; the old ones are nothing to recover from.
@@ -123,8 +119,6 @@ pub struct Burst {
     pub fast: bool,
 }
 
-/// A report that a conductor goes by is not older than this, in milliseconds.
-const HEARD_MS: u64 = 3_000;
 /// How many snapshots are kept for those who start from an old one.
 const SNAPSHOTS: usize = 6;
 
@@ -192,51 +186,35 @@ impl Job {
     }
 
     fn wake(&mut self, at: usize, now: u64, out: &mut Vec<Disposed>) -> Result<(), Violation> {
-        self.note_rest(at, now);
         let wall = self.clock.at(now);
         self.tasks[at].idle = false;
         self.tasks[at].step(subtask::Event::Idle(false, wall), out)
     }
 
-    /// A cutover from this job is finished. A task that rests, or did so when it was last heard of, has no frontier: what it
+    /// A cutover from this job is finished, by a report in which these partitions rested: such a task has no frontier, what it
     /// still emits below the boundary is its own, and `ordered` does not cover it (DESIGN 4, Finishing). Of every other one
-    /// everything below the boundary is committed.
-    pub fn finished(&mut self, boundary: EventTime, now: u64) -> bool {
-        let mut early = false;
-        for partition in 0..self.rests.len() {
-            let rests = self.rested_lately(partition, now);
-            early |= rests;
-            let bound = if rests { &mut self.unordered } else { &mut self.frontiers };
+    /// everything below the boundary is committed. Returns whether any rested.
+    pub fn finished(&mut self, boundary: EventTime, rests: &[bool]) -> bool {
+        for (partition, rests) in rests.iter().enumerate() {
+            let bound = if *rests { &mut self.unordered } else { &mut self.frontiers };
             bound[partition] = bound[partition].max(boundary);
         }
-        early
+        rests.contains(&true)
     }
 
-    /// A part is settled. What a task that rests, or did so when it was last heard of, has still to read of it comes after
-    /// *settle* (DESIGN 3).
-    pub fn settled(&mut self, settled: EventTime, now: u64) -> bool {
-        let mut early = false;
-        for partition in 0..self.rests.len() {
-            if self.rested_lately(partition, now) {
-                early = true;
-                self.rested[partition] = self.rested[partition].max(settled);
-            }
+    /// A part is settled, by a report in which these partitions rested: what they have still to read of it comes after
+    /// *settle* (DESIGN 3). Returns whether any rested.
+    pub fn settled(&mut self, settled: EventTime, rests: &[bool]) -> bool {
+        for (rested, _) in self.rested.iter_mut().zip(rests).filter(|(_, rests)| **rests) {
+            *rested = settled.max(*rested);
         }
-        early
-    }
-
-    /// Whether a report that somebody still goes by may have taken this partition's task for one that rests: DESIGN 4, Finishing,
-    /// counts it so until it wakes, and nobody hears of that at once.
-    fn rested_lately(&self, partition: usize, now: u64) -> bool {
-        self.rests[partition] || self.woken[partition].is_some_and(|woken| woken + HEARD_MS > now)
+        rests.contains(&true)
     }
 
     /// The agent tells a frontier: everything below it is committed, but for what tasks that rest have still to read.
-    pub fn reported(&mut self, frontier: EventTime, now: u64) {
-        for partition in 0..self.rests.len() {
-            if !self.rested_lately(partition, now) {
-                self.frontiers[partition] = frontier.max(self.frontiers[partition]);
-            }
+    pub fn reported(&mut self, frontier: EventTime) {
+        for (reached, rests) in self.frontiers.iter_mut().zip(&self.agent.rests) {
+            *reached = if *rests { *reached } else { frontier.max(*reached) };
         }
     }
 
@@ -248,17 +226,8 @@ impl Job {
         }
         let rests = status.snapshots.last().is_some_and(|(_, taken)| *taken == EventTime::MAX);
         for partition in &self.tasks[at].partitions {
-            let rested = &mut self.rests[*partition];
+            let rested = &mut self.agent.rests[*partition];
             *rested = status.idle && (*rested || (rests && status.held == 0));
-        }
-    }
-
-    /// A task that has rested wakes, or is restarted.
-    pub fn note_rest(&mut self, at: usize, now: u64) {
-        if self.tasks[at].has_rested() {
-            for partition in &self.tasks[at].partitions {
-                self.woken[*partition] = Some(now);
-            }
         }
     }
 
@@ -352,7 +321,7 @@ impl Job {
         }
         task.step(subtask::Event::Snapshot(pending.id, wall), out)?;
         if task.has_rested() && task.machine.held().len() == 0 {
-            task.partitions.iter().for_each(|partition| self.rests[*partition] = true);
+            task.partitions.iter().for_each(|partition| self.agent.rests[*partition] = true);
         }
         let header = task.machine.header(pending.id);
         let held = task.machine.held().cloned().collect();
@@ -388,11 +357,10 @@ impl Job {
                 Sink::AtOnce => {}
             }
         }
-        if self.sink != Sink::Transactions {
-            for gate in 0..self.gates {
-                let (gate, checkpoint) = (gate_name(gate), checkpoint.id);
-                self.told.push_back(Event::CheckpointCompleted { gate, checkpoint });
-            }
+        // Flink tells this first, whatever stands behind the gate: committers hear of it later, if they do.
+        for gate in 0..self.gates {
+            let (gate, checkpoint) = (gate_name(gate), checkpoint.id);
+            self.told.push_back(Event::CheckpointCompleted { gate, checkpoint });
         }
         let checkpoint = Rc::new(checkpoint);
         self.completed = Some(checkpoint.clone());
@@ -407,7 +375,8 @@ impl Job {
     }
 
     /// A committer commits its oldest checkpoint, but not the newest one where it is `behind`; returns what becomes visible.
-    pub fn commit(&mut self, at: usize, behind: bool) -> Vec<u32> {
+    /// Where it `fails`, it has committed and does not know it: it will try again.
+    pub fn commit(&mut self, at: usize, behind: bool, fails: bool) -> Vec<u32> {
         let Some((first, _)) = self.commits[at].front() else { return Vec::new() };
         let restored = |queue: &VecDeque<Committable>| {
             queue.front().is_some_and(|(checkpoint, _)| Some(*checkpoint) == self.restored)
@@ -418,6 +387,9 @@ impl Job {
         let newest = self.commits[at].len() == 1 && Some(*first) != self.restored;
         if behind && newest && self.tasks.iter().any(|task| !task.finished) {
             return Vec::new();
+        }
+        if let Some((_, records)) = self.commits[at].front_mut().filter(|_| fails) {
+            return std::mem::take(records);
         }
         let Some((checkpoint, records)) = self.commits[at].pop_front() else { return Vec::new() };
         let (gate, subtask) = self.place(at);

@@ -267,6 +267,9 @@ impl Ledger {
             }
             tally.deviated += u64::from(fate.visible != 1);
         }
+        if self.at_once {
+            properties::visible_at_least_once(&self.fates)?;
+        }
         properties::visible_exactly_once(&self.fates)
     }
 }

@@ -84,6 +84,8 @@ impl Log {
     /// A log that fills while the plan's span goes by.
     pub fn new(rng: &mut Rng, plan: &Plan) -> Log {
         let bound = [0, 30, 150][rng.usize(..3)];
+        let grid = plan.coarse_ms.unwrap_or(1);
+        let bound = if grid > 1 { bound / 150 * grid } else { bound };
         let end = [End::Continue, End::Continue, End::Idle, End::Finite][rng.usize(..4)];
         // How far the output of a member that dies goes must be known without asking a person.
         let (end, silences) = if plan.reclaim { (End::Continue, false) } else { (end, rng.u8(..3) == 0) };
@@ -94,9 +96,9 @@ impl Log {
             let (mut available, mut top) = (rng.u64(..200), i64::MIN);
             let until = if end == End::Finite { rng.u64(plan.span / 4..plan.span) } else { plan.span };
             while available < until {
-                let mut time = available as i64 - rng.i64(0..=bound);
+                let mut time = (available as i64 - rng.i64(0..=bound)).div_euclid(grid) * grid;
                 if late && rng.u8(..16) == 0 {
-                    time -= rng.i64(1..1_500);
+                    time -= rng.i64(1..1_500).div_euclid(grid) * grid;
                 }
                 if top > i64::MIN && rng.u8(..4) == 0 {
                     time = top - bound; // As late as one in time may be.

@@ -83,6 +83,10 @@ pub struct Plan {
     pub slow: bool,
     /// Committers are always one checkpoint behind.
     pub behind: bool,
+    /// Committers commit, do not know it, and try again.
+    pub retries: bool,
+    /// Event times are multiples of this, in milliseconds, so that many are equal to each other, to watermarks, to boundaries.
+    pub coarse_ms: Option<i64>,
 }
 
 /// One of `n`, by chance.
@@ -136,6 +140,8 @@ impl Plan {
             savepoints,
             slow: savepoints && one_in(rng, 2),
             behind: one_in(rng, 6),
+            retries: one_in(rng, 6),
+            coarse_ms: one_in(rng, 5).then(|| rng.i64(50..400)),
         }
     }
 

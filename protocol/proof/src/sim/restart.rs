@@ -28,7 +28,7 @@ impl Job {
         let mut job = Job {
             number,
             member: config.member,
-            agent: Agent::new(config.clone(), clock),
+            agent: Agent::new(config.clone(), clock, vec![false; log.partitions.len()]),
             former: None,
             tasks: Vec::new(),
             parallelism,
@@ -46,8 +46,6 @@ impl Job {
             unordered: vec![EventTime::MIN; log.partitions.len()],
             passed: vec![EventTime::MIN; log.partitions.len()],
             strays: Vec::new(),
-            woken: vec![None; log.partitions.len()],
-            rests: vec![false; log.partitions.len()],
             frontiers: vec![EventTime::MIN; log.partitions.len()],
             snapshots: VecDeque::new(),
             sink: plan.sink,
@@ -62,8 +60,7 @@ impl Job {
 
     /// The whole job fails and starts again from its last completed checkpoint: other tasks, perhaps another agent. Returns
     /// what had been written since that checkpoint.
-    pub fn restart(&mut self, parallelism: u32, agent: Option<Clock>, plan: &Plan, now: u64) -> Vec<u32> {
-        (0..self.tasks.len()).for_each(|at| self.note_rest(at, now));
+    pub fn restart(&mut self, parallelism: u32, agent: Option<Clock>, plan: &Plan) -> Vec<u32> {
         let mut lost: Vec<u32> = self.tasks.iter_mut().flat_map(|task| task.open.drain(..)).collect();
         let parts = self.pending.take().into_iter().flat_map(|pending| pending.parts);
         lost.extend(parts.flatten().flat_map(|part| part.written));
@@ -71,7 +68,8 @@ impl Job {
         if let Some(clock) = agent {
             let life = self.config.instance.parse::<u64>().unwrap_or(0) + 1;
             self.config.instance = life.to_string();
-            self.former = Some(std::mem::replace(&mut self.agent, Agent::new(self.config.clone(), clock)));
+            let agent = Agent::new(self.config.clone(), clock, self.agent.rests.clone());
+            self.former = Some(std::mem::replace(&mut self.agent, agent));
             self.told.clear();
         }
         self.open(plan);
@@ -109,8 +107,7 @@ impl Job {
 
     /// One task fails and starts again from the last completed checkpoint; the others go on. Returns what it had written
     /// since then.
-    pub fn restart_task(&mut self, at: usize, now: u64) -> Vec<u32> {
-        self.note_rest(at, now);
+    pub fn restart_task(&mut self, at: usize) -> Vec<u32> {
         if let Some(pending) = self.pending.take() {
             for (task, part) in self.tasks.iter_mut().zip(pending.parts) {
                 // A transaction of a checkpoint that is given up is committed with the next one.

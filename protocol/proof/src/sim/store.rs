@@ -15,13 +15,35 @@ use crate::properties::{self, Violation};
 /// How many old versions of a report may still be read.
 const OLD: usize = 4;
 
+/// A report, and what was known when it was made.
+#[derive(Debug)]
+pub struct Told {
+    /// The report.
+    pub report: Report,
+    /// Partitions whose tasks the agent took for resting then, so that the report's frontier says nothing of them.
+    pub rests: Vec<bool>,
+}
+
+/// A step of the protocol that somebody has decided on.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The version of the document that was read.
+    pub version: u64,
+    /// The next document.
+    pub next: Rc<Document>,
+    /// The step.
+    pub step: Step,
+    /// The reports that were read.
+    pub heard: Vec<Rc<Told>>,
+}
+
 /// A write that its author believes to have failed.
 #[derive(Debug)]
 pub enum Ghost {
     /// Of the document.
-    Document(Option<u64>, Rc<Document>, Option<Step>),
+    Document(Decided),
     /// Of a report.
-    Report(Option<u64>, Rc<Report>),
+    Report(Option<u64>, Rc<Told>),
 }
 
 /// A report slot.
@@ -30,7 +52,7 @@ pub struct Slot {
     /// Whose it is.
     pub member: Member,
     /// Its versions, newest last.
-    pub versions: VecDeque<(u64, Rc<Report>)>,
+    pub versions: VecDeque<(u64, Rc<Told>)>,
 }
 
 /// The store.
@@ -108,8 +130,11 @@ impl Store {
     }
 
     /// Writes a report if the slot has this version still.
-    pub fn write_report(&mut self, expected: Option<u64>, report: Rc<Report>) -> Option<u64> {
-        let member = report.member;
+    pub fn write_report(&mut self, expected: Option<u64>, told: Rc<Told>) -> Option<u64> {
+        if let Err(violation) = properties::only_rest_promises_everything(&told.report) {
+            self.broken.get_or_insert(violation);
+        }
+        let member = told.report.member;
         let place = self.slots.iter().position(|slot| slot.member == member).unwrap_or_else(|| {
             self.slots.push(Slot { member, versions: VecDeque::new() });
             self.slots.len() - 1
@@ -119,7 +144,7 @@ impl Store {
             return None;
         }
         self.version += 1;
-        versions.push_back((self.version, report));
+        versions.push_back((self.version, told));
         if versions.len() > OLD {
             versions.pop_front();
         }
@@ -128,23 +153,23 @@ impl Store {
 
     /// The highest epoch that anybody tells to have followed.
     pub fn told(&self) -> Option<Epoch> {
-        self.slots.iter().filter_map(|slot| slot.versions.back()?.1.epoch).max()
+        self.slots.iter().filter_map(|slot| slot.versions.back()?.1.report.epoch).max()
     }
 
     /// The newest report in a slot.
-    pub fn report(&self, member: Member) -> Option<&(u64, Rc<Report>)> {
+    pub fn report(&self, member: Member) -> Option<&(u64, Rc<Told>)> {
         self.slots.iter().find(|slot| slot.member == member)?.versions.back()
     }
 
     /// A write that was given up is applied, if it still can be. Returns the step of the protocol that it was.
-    pub fn apply(&mut self, ghost: Ghost) -> Option<(Step, Rc<Document>)> {
+    pub fn apply(&mut self, ghost: Ghost) -> Option<Decided> {
         match ghost {
-            Ghost::Document(expected, document, step) => {
-                let written = self.write_document(expected, document.clone());
-                step.filter(|_| written).map(|step| (step, document))
+            Ghost::Document(decided) => {
+                let written = self.write_document(Some(decided.version), decided.next.clone());
+                written.then_some(decided)
             }
-            Ghost::Report(expected, report) => {
-                self.write_report(expected, report);
+            Ghost::Report(expected, told) => {
+                self.write_report(expected, told);
                 None
             }
         }

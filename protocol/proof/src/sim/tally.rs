@@ -64,6 +64,8 @@ tally! {
     restored_held,
     /// Records that were written again after a failure, visible twice in an at-least-once sink.
     repeated,
+    /// Commits that were made and not known, and tried again.
+    retried,
     /// Writes that were given up.
     given_up,
     /// Of them, those that were applied all the same.
@@ -120,6 +122,7 @@ impl Tally {
             ("had records of the far future", self.poisoned, seldom),
             ("restored what was held", self.restored_held, often),
             ("repeated output", self.repeated, often),
+            ("committed again", self.retried, often),
             ("gave writes up", self.given_up, often),
             ("had ghost writes", self.ghosts, seldom),
             ("lost the store", self.outages, seldom),

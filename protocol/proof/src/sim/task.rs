@@ -176,6 +176,8 @@ impl Task {
     ) -> Result<(), Violation> {
         let order = self.machine.current_order();
         properties::nothing_before_the_first_order(order.is_some(), item.id as usize)?;
+        let closed = order.and_then(Order::holds_from) == Some(EventTime::MIN);
+        properties::a_closed_gate_disposes_of_nothing(closed, item.id as usize)?;
         let epoch = order.map_or(0, |order| order.epoch.0);
         if matches!(disposition, Disposition::Emit | Disposition::LateEmit) {
             if item.stamp == Stamp::Time {

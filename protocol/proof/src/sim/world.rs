@@ -16,6 +16,7 @@ use fastrand::Rng;
 use tidegate_protocol::document::Settings;
 use tidegate_protocol::identity::{Color, Member};
 use tidegate_protocol::member::Config;
+use tidegate_protocol::time::EventTime;
 
 use self::reclaim::Pinned;
 use super::clock::Clock;
@@ -44,6 +45,10 @@ pub struct World {
     generations: [u32; 2],
     /// Members that own or have owned event time.
     owners: Vec<Member>,
+    /// The highest watermark that has ever arrived anywhere.
+    reached: EventTime,
+    /// The highest record that was held in the snapshot which the standby was started from.
+    held_high: Option<EventTime>,
     /// The way back from the last committed cutover.
     pinned: Option<Pinned>,
     /// A member that is dead for good, and the number of its job.
@@ -99,6 +104,8 @@ impl World {
             ledger,
             generations: [1, 0],
             owners: Vec::new(),
+            reached: EventTime::MIN,
+            held_high: None,
             pinned: None,
             dead: None,
             unjudged: false,

@@ -4,16 +4,15 @@ use std::rc::Rc;
 
 use tidegate_protocol::conductor::Step;
 use tidegate_protocol::document::{Cutover, Document, HandOver, Outcome};
-use tidegate_protocol::identity::Color;
+use tidegate_protocol::identity::{Color, Member};
 use tidegate_protocol::member::{Effect, Event};
-use tidegate_protocol::time::EventTime;
 
 use super::World;
 use crate::properties::{self, Boundary};
 use crate::sim::agent::{Agent, Luck};
 use crate::sim::job::gate_name;
 use crate::sim::log::End;
-use crate::sim::store::{Ghost, Store};
+use crate::sim::store::{Decided, Ghost, Store, Told};
 
 impl World {
     pub(super) fn events(&mut self, index: usize) {
@@ -53,7 +52,7 @@ impl World {
     pub(super) fn perform(&mut self, index: usize) {
         let job = &mut self.jobs[index];
         if let Some(frontier) = job.agent.frontier.take() {
-            job.reported(frontier, self.now);
+            job.reported(frontier);
         }
         let mut effects = std::mem::take(&mut job.agent.effects);
         for effect in effects.drain(..) {
@@ -91,7 +90,7 @@ impl World {
             2 => former.read(&self.store, self.now),
             _ => {
                 let conducted = former.conduct(&mut self.store, luck, self.now);
-                conducted.into_iter().for_each(|(step, document)| self.conducted(step, &document));
+                conducted.into_iter().for_each(|decided| self.conducted(&decided));
             }
         }
     }
@@ -100,12 +99,12 @@ impl World {
         let (luck, ghosts) = (self.luck(), self.store.ghosts.len());
         let conducted = self.jobs[index].agent.conduct(&mut self.store, luck, self.now);
         self.tally.given_up += (self.store.ghosts.len() - ghosts) as u64;
-        conducted.into_iter().for_each(|(step, document)| self.conducted(step, &document));
+        conducted.into_iter().for_each(|decided| self.conducted(&decided));
     }
 
     pub(super) fn calm_conduct(&mut self, index: usize) {
         let conducted = self.jobs[index].agent.conduct(&mut self.store, Luck::default(), self.now);
-        conducted.into_iter().for_each(|(step, document)| self.conducted(step, &document));
+        conducted.into_iter().for_each(|decided| self.conducted(&decided));
     }
 
     /// A write that was given up is applied all the same, or never.
@@ -118,19 +117,20 @@ impl World {
         if self.rng.u8(..4) == 0 {
             return;
         }
-        if let Ghost::Document(..) = ghost {
+        if let Ghost::Document(_) = ghost {
             self.tell(|| "a write that was given up is applied".to_owned());
         }
-        if let Some((step, document)) = self.store.apply(ghost) {
+        if let Some(decided) = self.store.apply(ghost) {
             self.tally.ghosts += 1;
-            self.conducted(step, &document);
+            self.conducted(&decided);
         }
     }
 
-    pub(super) fn conducted(&mut self, step: Step, document: &Document) {
-        self.fold(document.epoch.0 << 4 | step as u64);
+    pub(super) fn conducted(&mut self, decided: &Decided) {
+        let Decided { step, next: document, heard, .. } = decided;
+        self.fold(document.epoch.0 << 4 | *step as u64);
         self.tell(|| {
-            let Document { epoch, settled, owners, cutover, answered, .. } = document;
+            let Document { epoch, settled, owners, cutover, answered, .. } = &**document;
             format!("{step:?}, epoch {}: settled {settled:?}, {owners:?} {cutover:?} {answered:?}", epoch.0)
         });
         match step {
@@ -138,8 +138,8 @@ impl World {
             Step::ProposeHigher => self.tally.widened += 1,
             Step::Commit => self.committed(document),
             Step::Abort => self.tally.aborted += 1,
-            Step::Finish => self.finished(document),
-            Step::Settle => self.settled(document.settled),
+            Step::Finish => self.finished(document, heard),
+            Step::Settle => self.settled(document, heard),
             Step::Refuse => self.refused(document),
         }
     }
@@ -154,23 +154,27 @@ impl World {
         }
     }
 
-    fn finished(&mut self, document: &Document) {
+    fn finished(&mut self, document: &Document, heard: &[Rc<Told>]) {
         self.tally.done += 1;
         let past = document.history.last().expect("a cutover was finished");
         assert_eq!(past.outcome, Outcome::Done);
         self.tally.back += u64::from(past.terms.to.color == Color::Blue);
         self.owners.push(past.terms.to);
         let (from, at) = (past.from, past.terms.at);
-        let from = self.jobs.iter_mut().find(|job| job.member == from);
-        let early = from.is_some_and(|job| job.finished(at, self.now));
+        let job = self.jobs.iter_mut().find(|job| job.member == from);
+        let early = job.zip(told_by(heard, from)).is_some_and(|(job, told)| job.finished(at, &told.rests));
         self.tally.finished_early += u64::from(early);
     }
 
-    fn settled(&mut self, settled: EventTime) {
+    fn settled(&mut self, document: &Document, heard: &[Rc<Told>]) {
         self.tally.settled += 1;
+        if self.reached < document.settled.plus(document.settings.lateness_ms) {
+            return; // That an input rests is no excuse as long as event time itself has not come so far (decision 10).
+        }
         let mut early = false;
         for job in &mut self.jobs {
-            early |= job.settled(settled, self.now);
+            let told = told_by(heard, job.member);
+            early |= told.is_some_and(|told| job.settled(document.settled, &told.rests));
         }
         self.tally.settled_early += u64::from(early);
     }
@@ -199,4 +203,9 @@ impl World {
             self.store.broken.get_or_insert(violation);
         }
     }
+}
+
+/// A member's report among those that a decision rests on.
+fn told_by(heard: &[Rc<Told>], member: Member) -> Option<&Told> {
+    heard.iter().find(|told| told.report.member == member).map(|told| &**told)
 }

@@ -20,7 +20,7 @@ impl World {
             return;
         }
         self.failed(index, || format!("task {at} is restarted"));
-        let lost = self.jobs[index].restart_task(at, self.now);
+        let lost = self.jobs[index].restart_task(at);
         self.ledger.taken_back(&lost, &mut self.tally);
         self.tally.restored_held += self.jobs[index].tasks[at].machine.held().len() as u64;
     }
@@ -33,7 +33,7 @@ impl World {
         let agent = self.rng.bool().then_some(clock);
         let keeps = agent.is_none();
         self.failed(index, || format!("is restarted with {parallelism}, the same agent: {keeps}"));
-        let lost = self.jobs[index].restart(parallelism, agent, &self.plan, self.now);
+        let lost = self.jobs[index].restart(parallelism, agent, &self.plan);
         if !keeps && !self.store.former.is_empty() {
             // The next life has read before it claims, while the one before still went on.
             let place = self.rng.usize(..self.store.former.len());

@@ -9,7 +9,7 @@ use tidegate_protocol::request::Request;
 use tidegate_protocol::time::{EventTime, When};
 
 use super::World;
-use crate::properties::Violation;
+use crate::properties::{self, Violation};
 use crate::sim::job::Checkpoint;
 
 impl World {
@@ -38,7 +38,9 @@ impl World {
 
     pub(super) fn ask(&mut self) {
         self.asked += 1;
+        let held = self.held_high.filter(|_| self.now < self.halted_until && self.rng.bool());
         let at = match self.rng.u8(..8) {
+            _ if held.is_some() => held.map_or(When::Now, When::At),
             0 => When::In(self.rng.i64(1..1_500)),
             1 | 2 => self.named(),
             _ => When::Now,
@@ -89,6 +91,8 @@ impl World {
         let member = self.next_of(color);
         self.tell(|| format!("{member} starts from {:?}", from.as_ref().map(|from| from.id)));
         let falls_back = from.as_ref().is_some_and(|from| from.savepoint);
+        let held = from.iter().flat_map(|from| from.parts.iter().flatten()).flat_map(|part| &part.held);
+        self.held_high = held.map(|held| held.time).max();
         self.start(member, from);
         if falls_back {
             self.tally.from_savepoint += 1;
@@ -132,6 +136,9 @@ impl World {
         let may = document.may_retire(member) && job.is_empty() && self.store.replaced.is_none();
         if !may || self.jobs.len() < 2 {
             return;
+        }
+        if let Err(violation) = properties::stopped_owns_nothing(&document, member) {
+            self.store.broken.get_or_insert(violation);
         }
         let job = self.jobs.remove(index);
         if self.owners.contains(&member) {

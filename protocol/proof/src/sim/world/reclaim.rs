@@ -11,6 +11,7 @@ use super::World;
 use crate::properties::Violation;
 use crate::sim::clock::Clock;
 use crate::sim::job::Checkpoint;
+use crate::sim::store::Told;
 
 /// A snapshot of the old owner, completed before a cutover was committed.
 #[derive(Clone, Debug)]
@@ -71,7 +72,7 @@ impl World {
             self.tell(|| format!("{dead} is not taken back, its part ended at {end:?}"));
             return self.ledger.abandoned(end);
         }
-        let frontier = self.store.report(dead).map_or(EventTime::MIN, |(_, report)| report.frontier());
+        let frontier = self.store.report(dead).map_or(EventTime::MIN, |(_, told)| told.report.frontier());
         // Where its inputs were idle when it told last, a person names what is certain: that it has shown nothing.
         let frontier = if frontier == EventTime::MAX { EventTime::MIN } else { frontier };
         let by = Member::new(pinned.from.color, self.generations[usize::from(pinned.from.color as u8)] + 1);
@@ -104,9 +105,9 @@ impl World {
         }
         self.calm_agent(index, |agent, _, _, now| agent.hear(now));
         let Some((version, holder)) = self.store.report(member).cloned() else { return Ok(()) };
-        let (incarnation, instance) = (Incarnation(holder.incarnation.0 + 1), "twin".to_owned());
-        let twin = Report { incarnation, instance, ..(*holder).clone() };
-        self.store.write_report(Some(version), Rc::new(twin));
+        let (incarnation, instance) = (Incarnation(holder.report.incarnation.0 + 1), "twin".to_owned());
+        let report = Report { incarnation, instance, ..holder.report.clone() };
+        self.store.write_report(Some(version), Rc::new(Told { report, rests: holder.rests.clone() }));
         for _ in 0..2 {
             self.calm_agent(index, |agent, store, luck, now| agent.report(store, luck, now));
         }
@@ -124,7 +125,7 @@ impl World {
         (0..self.jobs[index].tasks.len()).try_for_each(|at| self.snapshot(index, at))?;
         self.tally.superseded += 1;
         let (parallelism, clock) = (self.jobs[index].parallelism, Clock::default());
-        let lost = self.jobs[index].restart(parallelism, Some(clock), &self.plan, self.now);
+        let lost = self.jobs[index].restart(parallelism, Some(clock), &self.plan);
         self.ledger.taken_back(&lost, &mut self.tally);
         Ok(())
     }

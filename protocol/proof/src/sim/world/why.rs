@@ -13,7 +13,7 @@ impl World {
             return;
         }
         let seen = |slot: &super::super::store::Slot| {
-            let report = (*slot.versions.back()?.1).clone();
+            let report = slot.versions.back()?.1.report.clone();
             Some((slot.member, Seen { report, silent_ms: 0 }))
         };
         let reports: BTreeMap<_, _> = self.store.slots.iter().filter_map(seen).collect();

@@ -31,6 +31,7 @@ impl World {
         let ended = self.jobs[index].tasks[at].ended;
         self.jobs[index].watermark(&self.log, at, self.now, &mut disposed)?;
         self.tally.ended += u64::from(!ended && self.jobs[index].tasks[at].ended);
+        self.reached = self.reached.max(self.jobs[index].tasks[at].watermark);
         self.account(index, disposed)
     }
 
@@ -45,7 +46,9 @@ impl World {
     pub(super) fn commit(&mut self, index: usize, at: usize) -> Result<(), Violation> {
         // Committers that are behind catch up where nobody waits for them.
         let waited = self.store.newest().is_some_and(|document| document.cutover.is_some());
-        let records = self.jobs[index].commit(at, self.plan.behind && waited);
+        let fails = self.plan.retries && self.now < self.plan.storm_ms && self.rng.u8(..3) == 0;
+        let records = self.jobs[index].commit(at, self.plan.behind && waited, fails);
+        self.tally.retried += u64::from(fails && !records.is_empty());
         self.show(index, &records)
     }
 
