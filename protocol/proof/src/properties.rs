@@ -250,9 +250,8 @@ pub fn nothing_waits_for_a_deadline(document: &Document, reached: EventTime) -> 
 /// restored after its input has ended does not tell so yet, but has its last watermark.
 pub fn only_rest_promises_everything(report: &Report) -> Result<(), Violation> {
     let promises = |gate: &GateReport| gate.frontier == EventTime::MAX;
-    let runs = |gate: &GateReport| {
-        gate.idle + gate.ended < gate.parallelism && gate.watermark_low < EventTime::MAX
-    };
+    let runs =
+        |gate: &GateReport| gate.idle + gate.ended < gate.parallelism && gate.watermark_low < EventTime::MAX;
     let counts = |gate: &GateReport| gate.held > 0 || runs(gate);
     match report.gates.iter().find(|(_, gate)| promises(gate) && counts(gate)) {
         Some((name, _)) => {

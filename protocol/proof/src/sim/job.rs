@@ -176,6 +176,12 @@ impl Job {
         Ok(())
     }
 
+    /// What the watermark has been at a partition, as its reader had it: also before a failure.
+    pub fn watermark_of(&self, partition: usize) -> EventTime {
+        let reader = self.tasks.iter().find(|task| task.partitions.contains(&partition));
+        reader.map_or(EventTime::MIN, |task| task.watermark).max(self.passed[partition])
+    }
+
     fn item(&self, at: usize, partition: usize, record: &Record) -> Item {
         let (time, watermark) = (EventTime::from_millis(record.time), self.tasks[at].watermark);
         let passed = watermark.max(self.passed[partition]);

@@ -8,7 +8,7 @@ use super::job::Job;
 use super::log::{Log, Stamp, partition_of};
 use super::plan::{Plan, Sink};
 use super::tally::Tally;
-use super::task::Disposed;
+use super::task::{Disposed, Item};
 use crate::properties::{self, Boundary, Fate, Violation};
 
 /// One record's account, beside its fate.
@@ -18,16 +18,16 @@ struct Account {
     key: u32,
     /// The guarantee covers it: its time can be used.
     covered: bool,
-    /// By how much it is late in its partition, whoever reads it.
-    behind: i64,
     /// `settled` of the order under which it was disposed of first.
     settled: Option<EventTime>,
     /// The late policy dropped it.
     dropped: bool,
     /// It may be lost: a reclaim left it behind.
     left_behind: bool,
-    /// It was behind its subtask's watermark, or its partition had rested, in one of the jobs.
-    tardy: bool,
+    /// It was behind its subtask's watermark, or its partition had rested, in these jobs: bits by their numbers.
+    tardy_in: u64,
+    /// The same, and further behind than the allowed lateness.
+    late_in: u64,
     /// It was held when its job came back with another parallelism, perhaps in another task than the one that reads its
     /// partition now, so that nothing says which of its key's values goes first.
     moved: bool,
@@ -39,6 +39,47 @@ struct Account {
     failures: u8,
     /// The job that showed it last.
     by: u8,
+}
+
+/// What is known of a member that is dead for good.
+#[derive(Debug)]
+pub struct Dead<'a> {
+    /// Its job, as it was in the end.
+    pub job: &'a Job,
+    /// Partitions that rested in the report by which it is known how far its output goes: that says nothing of them.
+    pub rests: &'a [bool],
+    /// What it has not read yet.
+    pub log: &'a Log,
+    /// Who owns what now.
+    pub document: &'a Document,
+}
+
+impl Dead<'_> {
+    /// Whether it is, or was before the past was settled, this one's to show a record.
+    fn answers_for(&self, time: EventTime) -> bool {
+        time < self.document.settled || self.document.owner_of(time) == self.job.member
+    }
+
+    /// Whether a record that it has not shown was late for it by more than this, or its input had rested.
+    fn missed(&self, id: u32, account: &Account, lateness_ms: i64) -> bool {
+        let Account { time, dropped, .. } = *account;
+        let (job, partition) = (self.job, partition_of(account.key));
+        let exact = lateness_ms == 0;
+        let known = if exact { account.tardy_in } else { account.late_in } >> bit(job) & 1 == 1;
+        let late = |item: &Item| item.id == id && if exact { !item.on_time } else { item.late };
+        let mut held = job.tasks.iter().flat_map(|task| task.machine.held());
+        let held = held.any(|held| late(&held.record));
+        let next = self.log.partitions[partition].records.get(job.read[partition]);
+        let unread = next.is_some_and(|next| next.id <= id);
+        let rests = self.rests.get(partition).is_some_and(|rests| *rests) || time < job.rested[partition];
+        let passed = job.watermark_of(partition).plus(-lateness_ms);
+        known || held || dropped || (unread && time < passed) || (rests && self.answers_for(time))
+    }
+}
+
+/// A job's place in a set of jobs.
+fn bit(job: &Job) -> u8 {
+    job.number % 64
 }
 
 /// The ledger of all records.
@@ -63,11 +104,11 @@ impl Ledger {
             time: EventTime::MIN,
             key: 0,
             covered: false,
-            behind: 0,
             settled: None,
             dropped: false,
             left_behind: false,
-            tardy: false,
+            tardy_in: 0,
+            late_in: 0,
             moved: false,
             may_repeat: false,
             shown: 0,
@@ -77,8 +118,7 @@ impl Ledger {
         let mut accounts = vec![nothing; log.total];
         for record in log.partitions.iter().flat_map(|partition| &partition.records) {
             let (time, covered) = (EventTime::from_millis(record.time), record.is_covered());
-            accounts[record.id as usize] =
-                Account { time, key: record.key, covered, behind: record.behind, ..nothing };
+            accounts[record.id as usize] = Account { time, key: record.key, covered, ..nothing };
         }
         Ledger {
             fates: vec![Fate::default(); log.total],
@@ -91,13 +131,13 @@ impl Ledger {
         }
     }
 
-    /// A gate has disposed of a record; `settled` is that of the order, and records below `rested` are late by partition: also
-    /// those that were read before and have waited for an order since.
+    /// A gate has disposed of a record; `settled` is that of the order. Records whose input had rested are late, also those that
+    /// were read before and have waited for an order since.
     pub fn disposed(
         &mut self,
         disposed: &Disposed,
         settled: EventTime,
-        rested: &[EventTime],
+        job: &Job,
         tally: &mut Tally,
     ) -> Result<(), Violation> {
         let Disposed { item, disposition, .. } = *disposed;
@@ -119,9 +159,10 @@ impl Ledger {
             settled <= account.time || account.settled.is_some_and(|other| other != settled);
         fate.after_settle |= settled > account.time;
         account.settled = account.settled.or(Some(settled));
-        let late = item.late || account.time < rested[partition_of(account.key)];
+        let late = item.late || account.time < job.rested[partition_of(account.key)];
         fate.late |= late;
-        account.tardy |= late || !item.on_time;
+        account.late_in |= u64::from(late) << bit(job);
+        account.tardy_in |= u64::from(late || !item.on_time) << bit(job);
         match disposition {
             Disposition::LateEmit | Disposition::LateDrop => {
                 tally.late += 1;
@@ -156,7 +197,7 @@ impl Ledger {
         }
         let (time, by, moved) = (account.time, job.member, account.moved);
         let partition = partition_of(account.key);
-        let late = account.tardy || time < job.rested[partition];
+        let late = account.tardy_in > 0 || time < job.rested[partition];
         properties::frontier_is_committed(job.frontiers[partition], record, time, late)?;
         let late = late || time < job.unordered[partition];
         properties::old_never_follows_new(&mut self.boundaries, record, time, by, late)?;
@@ -220,7 +261,7 @@ impl Ledger {
     /// what is below and was not shown stays away, if it was late.
     pub fn reclaimed(
         &mut self,
-        dead: u8,
+        dead: &Dead<'_>,
         (since, from, end): (EventTime, EventTime, EventTime),
     ) -> Result<(), Violation> {
         self.keeps_order = false;
@@ -230,14 +271,14 @@ impl Ledger {
             }
             if account.time < since {
                 // Below its last part nobody takes the dead one's place: what was late there and is not shown stays away.
-                account.left_behind |= fate.visible == 0 && account.behind > 0;
+                account.left_behind |= fate.visible == 0 && dead.missed(record as u32, account, 0);
                 continue;
             }
-            if account.time >= from && fate.visible > 0 && account.by == dead {
+            if account.time >= from && fate.visible > 0 && account.by == dead.job.number {
                 account.may_repeat = true;
                 account.failures = account.failures.saturating_add(1);
             } else if account.time < from && fate.visible == 0 {
-                let late = account.behind > self.lateness_ms || account.dropped;
+                let late = dead.missed(record as u32, account, self.lateness_ms);
                 properties::only_late_records_are_lost_at_a_reclaim(record, late)?;
                 account.left_behind = true;
             }
@@ -247,12 +288,14 @@ impl Ledger {
 
     /// A member is dead for good, and its part up to `end` is proven to be finished: what was late and not shown yet stays
     /// away, and nothing else.
-    pub fn abandoned(&mut self, end: EventTime) -> Result<(), Violation> {
+    pub fn abandoned(&mut self, dead: &Dead<'_>, end: EventTime) -> Result<(), Violation> {
         for (record, (fate, account)) in self.fates.iter().zip(&mut self.accounts).enumerate() {
             if account.time < end && account.covered && fate.visible == 0 {
-                let late = account.behind > 0 || account.dropped;
-                properties::only_late_records_are_lost_at_a_reclaim(record, late)?;
-                account.left_behind = true;
+                let late = dead.missed(record as u32, account, 0);
+                if dead.answers_for(account.time) {
+                    properties::only_late_records_are_lost_at_a_reclaim(record, late)?;
+                }
+                account.left_behind |= late;
             }
         }
         Ok(())

@@ -29,8 +29,6 @@ pub struct Record {
     pub stamp: Stamp,
     /// The key that it updates; keys do not span partitions.
     pub key: u32,
-    /// By how much it is behind the highest time of its partition and the bound, so that it is late whoever reads it.
-    pub behind: i64,
 }
 
 /// What a partition does after its last record.
@@ -87,8 +85,7 @@ impl Log {
         let grid = plan.coarse_ms.unwrap_or(1);
         let bound = if grid > 1 { bound / 150 * grid } else { bound };
         let end = [End::Continue, End::Continue, End::Idle, End::Finite][rng.usize(..4)];
-        // How far the output of a member that dies goes must be known without asking a person.
-        let (end, silences) = if plan.reclaim { (End::Continue, false) } else { (end, rng.u8(..3) == 0) };
+        let silences = rng.u8(..3) == 0;
         let (late, pace) = (rng.u8(..3) == 0 || (plan.reclaim && rng.bool()), rng.u64(12..60));
         let mut log = Log { partitions: Vec::new(), total: 0, keys: 0, bound, end, silences };
         for _ in 0..plan.partitions {
@@ -105,7 +102,7 @@ impl Log {
                 }
                 let stamp = if plan.untimed && rng.u8(..20) == 0 { Stamp::Nothing } else { Stamp::Time };
                 let key = log.keys as u32 + rng.u32(..KEYS);
-                records.push(Record { id: log.total as u32, time, available, stamp, key, behind: 0 });
+                records.push(Record { id: log.total as u32, time, available, stamp, key });
                 log.total += 1;
                 top = if stamp == Stamp::Time { top.max(time) } else { top };
                 available += rng.u64(1..pace * 2);
@@ -119,7 +116,7 @@ impl Log {
         if plan.poison {
             log.poison(rng);
         }
-        log.partitions.iter_mut().for_each(|partition| partition.measure(bound));
+        log.partitions.iter_mut().for_each(|partition| partition.measure());
         log
     }
 
@@ -155,11 +152,10 @@ impl Log {
 }
 
 impl Partition {
-    fn measure(&mut self, bound: i64) {
+    fn measure(&mut self) {
         let mut top = i64::MIN;
         self.tops.reserve(self.records.len());
-        for record in &mut self.records {
-            record.behind = top.saturating_sub(bound).saturating_sub(record.time);
+        for record in &self.records {
             if record.stamp == Stamp::Time {
                 top = top.max(record.time);
             }

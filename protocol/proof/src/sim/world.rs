@@ -51,8 +51,12 @@ pub struct World {
     held_high: Option<EventTime>,
     /// The way back from the last committed cutover.
     pinned: Option<Pinned>,
-    /// A member that is dead for good, and the number of its job.
-    dead: Option<(Member, u8)>,
+    /// A job that is dead for good, and what rested in the report by which its last cutover was finished.
+    dead: Option<(Job, Vec<bool>)>,
+    /// The member that has just taken over dies at once, where members die.
+    doomed: bool,
+    /// The number of a job whose checkpoints fail, and when it fails itself.
+    frail: Option<(u8, u64)>,
     /// A record of the far future came before its subtask had a watermark, and counts with its own time: `max-ahead` says
     /// nothing of it then.
     unjudged: bool,
@@ -108,6 +112,8 @@ impl World {
             held_high: None,
             pinned: None,
             dead: None,
+            doomed: false,
+            frail: None,
             unjudged: false,
             halted_until: 0,
             restored_at: 0,

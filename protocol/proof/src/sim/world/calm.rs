@@ -7,10 +7,15 @@ use tidegate_protocol::time::When;
 
 use super::World;
 use crate::properties::{self, Violation};
+use crate::sim::clock;
 use crate::sim::log::End;
 
 /// Simulated milliseconds after the last fault within which everything must have ended.
 const PATIENCE_MS: u64 = 90_000;
+/// A proposal that everybody hears is committed within this time, in milliseconds.
+const ANSWER_MS: u64 = 800;
+/// After so long, in milliseconds, only a clock that is far ahead is waited for, in larger steps.
+const LONG_MS: u64 = 60_000;
 /// For so long everything rests before somebody asks once more: inputs that are to end have ended by then.
 const REST_MS: u64 = 1_000;
 
@@ -18,8 +23,7 @@ impl World {
     /// Until all has come to rest, and in some worlds one more cutover, asked for then, is done.
     pub(super) fn come_to_rest(&mut self) -> Result<(), Violation> {
         let (calm, mut rests) = (self.now, None);
-        // Where clocks differ, a deadline may have passed as soon as it is set.
-        let mut ask = !self.plan.skewed && self.rng.u8(..3) == 0;
+        let mut ask = self.rng.u8(..3) == 0;
         loop {
             if self.is_at_rest() {
                 if !ask {
@@ -36,14 +40,16 @@ impl World {
     }
 
     fn turn(&mut self, calm: u64) -> Result<(), Violation> {
-        self.now += 40;
+        self.now += if self.now > calm + self.plan.span + LONG_MS { 27 * 40 } else { 40 };
         self.everything()?;
-        if self.now <= calm + self.plan.span + PATIENCE_MS {
+        let skew = if self.plan.skewed { clock::FARTHEST_MS } else { 0 };
+        if self.now <= calm + self.plan.span + PATIENCE_MS + skew {
             return Ok(());
         }
         self.tell_why();
         if let Some(document) = self.store.newest() {
             properties::every_cutover_ends(document)?;
+            properties::the_past_is_settled(document, self.reached)?;
         }
         Err("it does not come to rest".to_owned())
     }
@@ -66,12 +72,25 @@ impl World {
         let ended = document.history.last().filter(|past| past.terms.attempt > attempts);
         let code = match (refusal, ended.map(|past| &past.outcome)) {
             (Some((code, _)), _) => Some(code.as_str()),
+            // Where clocks differ, a deadline may have passed as soon as it is set.
+            (None, Some(Outcome::Aborted { code, .. }))
+                if code == "DeadlinePassed"
+                    && self.skew_ms() + ANSWER_MS > document.settings.propose_deadline_ms =>
+            {
+                return Ok(());
+            }
             (None, Some(Outcome::Aborted { code, .. })) => Some(code.as_str()),
             (None, Some(Outcome::Done) | None) => None,
         };
         properties::a_calm_promotion_is_done(code)?;
         self.tally.calm += u64::from(code.is_none());
         Ok(())
+    }
+
+    /// By how much the clocks differ now.
+    fn skew_ms(&self) -> u64 {
+        let shown = || self.jobs.iter().map(|job| job.agent.clock.at(self.now));
+        shown().max().zip(shown().min()).map_or(0, |(latest, earliest)| latest.since(earliest))
     }
 
     fn is_at_rest(&self) -> bool {
@@ -90,11 +109,12 @@ impl World {
         self.store.asked.as_ref().is_none_or(|asked| Some(&asked.version) == answered)
     }
 
-    /// Where inputs go on, every part is settled but the last one; an owner that is dead, and not proven to be, is waited for.
+    /// Where inputs go on or come to their ends, every part is settled but the last one; an owner that is dead, and not proven
+    /// to be, is waited for.
     fn is_settled(&self, document: &Document) -> bool {
         let lives = |member| self.jobs.iter().any(|job| job.member == member);
         let waits = |member| !lives(member) && !document.gone.contains(&member);
-        self.log.end != End::Continue
+        self.log.end == End::Idle
             || document.owners.len() == 1
             || document.owners.iter().any(|owner| waits(owner.member))
     }

@@ -11,7 +11,6 @@ use super::World;
 use crate::properties::{self, Boundary};
 use crate::sim::agent::{Agent, Luck};
 use crate::sim::job::gate_name;
-use crate::sim::log::End;
 use crate::sim::store::{Decided, Ghost, Store, Told};
 
 impl World {
@@ -162,8 +161,15 @@ impl World {
         self.owners.push(past.terms.to);
         let (from, at) = (past.from, past.terms.at);
         let job = self.jobs.iter_mut().find(|job| job.member == from);
-        let early = job.zip(told_by(heard, from)).is_some_and(|(job, told)| job.finished(at, &told.rests));
+        let told = told_by(heard, from);
+        let early = job.zip(told).is_some_and(|(job, told)| job.finished(at, &told.rests));
         self.tally.finished_early += u64::from(early);
+        if let (Some((dead, rests)), Some(told)) = (&mut self.dead, told)
+            && dead.member == from
+        {
+            rests.clone_from(&told.rests);
+        }
+        self.doomed = self.rng.u8(..4) == 0;
     }
 
     fn settled(&mut self, document: &Document, heard: &[Rc<Told>]) {
@@ -177,11 +183,6 @@ impl World {
             early |= told.is_some_and(|told| job.settled(document.settled, &told.rests));
         }
         self.tally.settled_early += u64::from(early);
-    }
-
-    /// Whether inputs fall silent in this world.
-    pub(super) fn may_rest(&self) -> bool {
-        self.log.silences || self.log.end == End::Idle
     }
 
     fn refused(&mut self, document: &Document) {

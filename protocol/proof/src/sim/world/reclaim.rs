@@ -11,6 +11,7 @@ use super::World;
 use crate::properties::Violation;
 use crate::sim::clock::Clock;
 use crate::sim::job::Checkpoint;
+use crate::sim::ledger::Dead;
 use crate::sim::store::Told;
 
 /// A snapshot of the old owner, completed before a cutover was committed.
@@ -47,32 +48,33 @@ impl World {
         if !way_back || self.jobs.len() < 2 || self.store.replaced.is_some() {
             return;
         }
-        if self.may_rest() || self.jobs[index].tasks.iter().any(|task| task.ended) {
-            return; // How far its output goes would have to be named by a person.
-        }
         let dead = self.jobs.remove(index);
         self.plan.reclaim = false;
-        self.dead = Some((active, dead.number));
+        self.dead = Some((dead, Vec::new()));
         self.tell(|| format!("{active} is dead for good"));
     }
 
     /// The controller takes the output of a dead member back, as soon as the document allows it.
     pub(super) fn take_back_if_dead(&mut self) -> Result<(), Violation> {
-        let (Some((dead, number)), Some(pinned)) = (self.dead, self.pinned.clone()) else { return Ok(()) };
+        let (Some((job, _)), Some(pinned)) = (&self.dead, self.pinned.clone()) else { return Ok(()) };
+        let dead = job.member;
         let Some((version, document)) = self.store.document.clone() else { return Ok(()) };
         if self.store.replaced.is_some() {
             return Ok(());
         }
         if document.active().member != dead {
-            self.dead = None; // The cutover from it was finished.
             let part = document.owners.iter().rposition(|owner| owner.member == dead);
             let end = part
                 .and_then(|part| document.owners.get(part + 1))
                 .map_or(document.settled, |next| next.since);
             self.tell(|| format!("{dead} is not taken back, its part ended at {end:?}"));
-            return self.ledger.abandoned(end);
+            let Some((job, rests)) = self.dead.take() else { return Ok(()) }; // The cutover from it was finished.
+            return self
+                .ledger
+                .abandoned(&Dead { job: &job, rests: &rests, document: &document, log: &self.log }, end);
         }
-        let frontier = self.store.report(dead).map_or(EventTime::MIN, |(_, told)| told.report.frontier());
+        let told = self.store.report(dead).map(|(_, told)| told.clone());
+        let frontier = told.as_ref().map_or(EventTime::MIN, |told| told.report.frontier());
         // Where its inputs were idle when it told last, a person names what is certain: that it has shown nothing.
         let frontier = if frontier == EventTime::MAX { EventTime::MIN } else { frontier };
         let by = Member::new(pinned.from.color, self.generations[usize::from(pinned.from.color as u8)] + 1);
@@ -89,11 +91,43 @@ impl World {
         self.tell(|| format!("{name} takes over from {since:?}, the frontier of {dead} was {frontier:?}"));
         self.tally.reclaimed += 1;
         self.tally.reclaimed_midway += u64::from(midway);
-        (self.dead, self.pinned) = (None, None);
+        self.pinned = None;
         self.owners.push(name);
         self.start(name, Some(pinned.snapshot));
-        self.ledger.reclaimed(number, (part, since, end))?;
-        if self.rng.bool() { self.superseded(self.jobs.len() - 1) } else { Ok(()) }
+        if let Some((job, _)) = self.dead.take() {
+            let rests = told.as_ref().map_or(&[][..], |told| &told.rests);
+            let dead = Dead { job: &job, rests, document: &document, log: &self.log };
+            self.ledger.reclaimed(&dead, (part, since, end))?;
+        }
+        match self.rng.u8(..4) {
+            0 => self.superseded(self.jobs.len() - 1),
+            1 | 2 => self.start_slowly(self.jobs.len() - 1),
+            _ => Ok(()),
+        }
+    }
+
+    /// The new generation reads on and takes a checkpoint before it has heard an order; no other one is completed until it
+    /// fails, and the dead member's part may be settled by then.
+    fn start_slowly(&mut self, index: usize) -> Result<(), Violation> {
+        let tasks = self.jobs[index].tasks.len();
+        for _ in 0..self.rng.u8(1..4) {
+            (0..tasks).try_for_each(|at| self.read(index, at))?;
+        }
+        (0..tasks).try_for_each(|at| self.watermark(index, at))?;
+        self.jobs[index].trigger();
+        (0..tasks).try_for_each(|at| self.snapshot(index, at))?;
+        self.frail = Some((self.jobs[index].number, self.now + self.rng.u64(500..5_000)));
+        Ok(())
+    }
+
+    /// The job whose checkpoints fail fails itself, in the end.
+    pub(super) fn fail_if_frail(&mut self) {
+        let Some((number, until)) = self.frail else { return };
+        let index = self.jobs.iter().position(|job| job.number == number);
+        if self.now >= until || index.is_none() {
+            self.frail = None;
+            index.into_iter().for_each(|index| self.fail_job(index));
+        }
     }
 
     /// Somebody has started the new generation twice: the first job loses its slot before it has heard an order, closes its

@@ -12,6 +12,7 @@ impl World {
             0..200 if self.plan.slow && self.rng.u8(..8) > 0 => {}
             0..200 => self.some(index, World::read)?,
             200..290 => self.some(index, World::watermark)?,
+            290..300 if self.is_frail(index) => {}
             290..300 => self.jobs[index].trigger(),
             300..390 => self.some(index, World::snapshot)?,
             390..460 if self.plan.lazy && self.rng.u8(..16) > 0 => {}
@@ -33,6 +34,10 @@ impl World {
             994..996 if self.plan.storm > 0 && self.rng.bool() => self.stray(index),
             996..997 if self.plan.reclaim => self.kill(),
             _ => self.start_standby()?,
+        }
+        self.fail_if_frail();
+        if std::mem::take(&mut self.doomed) && self.plan.reclaim {
+            self.kill();
         }
         let asks = if self.now < self.halted_until { 40 } else { self.plan.asks };
         if self.rng.u32(..1_000) < asks {
@@ -63,6 +68,7 @@ impl World {
     pub(super) fn everything(&mut self) -> Result<(), Violation> {
         self.start_standby()?;
         self.take_back_if_dead()?;
+        self.fail_if_frail();
         for index in 0..self.jobs.len() {
             for _ in 0..2 {
                 self.calm_agent(index, |agent, store, luck, now| agent.claim(store, luck, now));
@@ -88,7 +94,7 @@ impl World {
                 self.calm_agent(index, |agent, store, luck, now| agent.report(store, luck, now));
                 self.calm_conduct(index);
             }
-            if self.now % 400 < 40 {
+            if self.now % 400 < 40 && !self.is_frail(index) {
                 self.jobs[index].trigger();
             }
         }
@@ -96,6 +102,10 @@ impl World {
             Some(violation) => Err(violation),
             None => Ok(()),
         }
+    }
+
+    fn is_frail(&self, index: usize) -> bool {
+        self.frail.is_some_and(|(number, _)| self.jobs[index].number == number)
     }
 
     pub(super) fn drain_events(&mut self, index: usize) {

@@ -105,7 +105,7 @@ impl World {
             self.tell(|| format!("{member} {disposition:?} [{}] {:?} in epoch {epoch}", item.id, item.time));
             self.fold(u64::from(item.id) << 16 | u64::from(number) << 8 | disposition as u64);
             let settled = self.store.settled[epoch as usize];
-            self.ledger.disposed(one, settled, &self.jobs[index].rested, &mut self.tally)?;
+            self.ledger.disposed(one, settled, &self.jobs[index], &mut self.tally)?;
             if self.plan.sink == Sink::AtOnce && is_emitted(one) {
                 self.show(index, &[item.id])?;
             }
