@@ -120,11 +120,11 @@ pub fn ordered_opens_at_finish(document: &Document, time: EventTime, by: Member)
     }
 }
 
-/// A cutover ends, done or aborted, once nothing fails any more.
-pub fn every_cutover_ends(document: &Document) -> Result<(), Violation> {
+/// A cutover ends, done or aborted, once nothing fails any more, or somebody is told loudly what stands in its way.
+pub fn every_cutover_ends(document: &Document, loud: bool) -> Result<(), Violation> {
     match &document.cutover {
-        Some(cutover) => Err(format!("the cutover does not end: {cutover:?}")),
-        None => Ok(()),
+        Some(cutover) if !loud => Err(format!("the cutover does not end: {cutover:?}")),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -232,17 +232,14 @@ pub fn stopped_owns_nothing(document: &Document, member: Member) -> Result<(), V
     Ok(())
 }
 
-/// Without faults a cutover ends, or somebody is told loudly what stands in its way.
-pub fn cutover_ends_or_is_loud(document: &Document, loud: bool) -> Result<(), Violation> {
-    if loud { Ok(()) } else { every_cutover_ends(document) }
-}
-
 /// Where nothing moves any more, no proposal waits for its deadline: everybody has answered it. And no committed cutover waits
 /// either, if event time has got as far as its boundary.
 pub fn nothing_waits_for_a_deadline(document: &Document, reached: EventTime) -> Result<(), Violation> {
     match &document.cutover {
         Some(Cutover::Committed { terms, .. }) if terms.at > reached => Ok(()),
-        Some(Cutover::Proposed { .. } | Cutover::Committed { .. }) | None => every_cutover_ends(document),
+        Some(Cutover::Proposed { .. } | Cutover::Committed { .. }) | None => {
+            every_cutover_ends(document, false)
+        }
     }
 }
 

@@ -319,7 +319,7 @@ impl Run<'_> {
     fn failures(&self, actions: &mut Vec<Action>) {
         let left = self.state.left;
         let victims = self.state.jobs.iter().enumerate().filter(|(index, job)| {
-            !job.stopped && self.scenario.victim.is_none_or(|victim| usize::from(victim) == *index)
+            !job.stopped && self.scenario.victim.is_none_or(|victim| usize::from(victim) == *index % 2)
         });
         for (index, job) in victims {
             let number = index as u8;
@@ -329,7 +329,8 @@ impl Run<'_> {
             let who = Who { job: number, former: false };
             for (task, state) in job.life.tasks.iter().enumerate().filter(|(_, task)| !task.finished) {
                 let at = At { who, task: task as u8 };
-                if left.restarts > 0 {
+                // Where a member dies, only the one that takes its place is restarted.
+                if left.restarts > 0 && (self.scenario.faults.deaths == 0 || index > 1) {
                     actions.push(Action::Fault(Fault::Restart(at)));
                 }
                 if left.losses > 0 && !state.down.is_empty() {

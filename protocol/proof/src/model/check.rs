@@ -91,7 +91,7 @@ impl Visited {
 }
 
 /// What must hold in every state.
-const ALWAYS: [&str; 16] = [
+const ALWAYS: [&str; 20] = [
     "committed at most once",
     "a duplicate needs a failure",
     "in the end every record is visible",
@@ -108,6 +108,10 @@ const ALWAYS: [&str; 16] = [
     "only late records meet the late policy",
     "only rest promises everything",
     "a closed gate disposes of nothing",
+    "orders never go back",
+    "an older value of a key never follows a newer one",
+    "only late records are lost at a reclaim",
+    "no cutover is refused without a reason",
 ];
 
 impl Model for Visited {
@@ -144,7 +148,7 @@ impl Model for Visited {
                 })),*]
             };
         }
-        always!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+        always!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19)
     }
 }
 

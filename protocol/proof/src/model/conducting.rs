@@ -11,7 +11,7 @@ use tidegate_protocol::request::Request;
 use tidegate_protocol::time::{EventTime, When};
 
 use super::run::Run;
-use super::scenario::{Ask, Mark};
+use super::scenario::{Ask, Mark, NONE};
 use super::shared::Shared;
 use super::state::{Decided, Ghost, Who};
 use crate::properties::{self, Boundary};
@@ -126,7 +126,13 @@ impl Run<'_> {
             Step::Propose => {}
             Step::ProposeHigher => self.marks.add_if(true, Mark::Widened),
             Step::Commit => self.committed(next),
-            Step::Abort => self.marks.add_if(true, Mark::Aborted),
+            Step::Abort => {
+                self.marks.add_if(true, Mark::Aborted);
+                let outcome = next.history.last().map(|past| &past.outcome);
+                if let Some(Outcome::Aborted { code, .. }) = outcome {
+                    self.not_done(code, next);
+                }
+            }
             Step::Finish => {
                 let to = next.active().member;
                 let back = to.color == Color::Blue;
@@ -138,8 +144,19 @@ impl Run<'_> {
                     .filter(|past| past.outcome == Outcome::Done && past.terms.to.color == Color::Green);
                 self.marks.add_if(!back && done.count() > 1, Mark::TwiceOver);
             }
-            Step::Settle => self.marks.add_if(next.settled > before.settled, Mark::Settled),
-            Step::Refuse => self.marks.add_if(true, Mark::Refused),
+            Step::Settle => {
+                self.marks.add_if(next.settled > before.settled, Mark::Settled);
+                let end = next.settled.plus(next.settings.lateness_ms);
+                if self.state.ledger.reached >= end {
+                    self.ledger(|ledger| ledger.rest_excuses = next.settled);
+                }
+            }
+            Step::Refuse => {
+                self.marks.add_if(true, Mark::Refused);
+                if let Some((code, _)) = next.answered.as_ref().and_then(|answer| answer.refusal.as_ref()) {
+                    self.not_done(code, next);
+                }
+            }
         }
         for job in self.state.jobs.iter().filter(|job| job.stopped && !next.gone.contains(&job.member)) {
             let newly = !before.owns(job.member);
@@ -148,6 +165,22 @@ impl Run<'_> {
                 self.must("a stopped member owns nothing", Err(text));
                 return;
             }
+        }
+    }
+
+    /// A cutover is refused or aborted: there must be a reason for it.
+    fn not_done(&mut self, code: &str, document: &Document) {
+        let groundless = "no cutover is refused without a reason";
+        self.must(groundless, properties::a_record_of_the_far_future_blocks_nothing(code));
+        let active = document.active().member;
+        let standby = self.state.jobs.iter().map(|job| job.member).find(|member| *member != active);
+        if let Some(standby) = standby.filter(|_| document.cutover.is_none()) {
+            let done = self.state.ledger.boundaries.iter().any(|boundary| boundary.to == standby);
+            let has_owned = done || standby == Member::new(Color::Blue, 1);
+            self.must(groundless, properties::a_former_owner_is_not_refused(code, standby, has_owned));
+        }
+        if self.scenario.faults == NONE && !self.scenario.cold && !self.scenario.replaces {
+            self.must(groundless, properties::a_calm_promotion_is_done(Some(code)));
         }
     }
 
@@ -176,6 +209,7 @@ impl Run<'_> {
             properties::an_epoch_has_one_document(document.epoch.0, next.epoch.0),
         );
         self.state.store.document = Some(next);
+        self.nothing_is_lost(document.active().since, since);
         self.ledger(|ledger| {
             ledger.repeats_from = Some(since);
             ledger.dead_frontier = Some(reclaim.frontier);
@@ -185,6 +219,20 @@ impl Run<'_> {
         let who = Who { job: 2, former: false };
         self.hear_job(who);
         self.claim(who);
+    }
+
+    /// What the dead member had to show below the newcomer's part is visible, or was late.
+    fn nothing_is_lost(&mut self, since: EventTime, from: EventTime) {
+        for id in 0..self.state.ledger.fates.len() {
+            let (records, behind) = self.scenario.neighbours(id as u8);
+            let time = records.into_iter().find(|(number, _)| *number == id).map(|(_, time)| time);
+            let its = time.is_some_and(|time| since <= time && time < from);
+            if its && self.state.ledger.fates[id].visible == 0 {
+                let late = behind > self.scenario.settings.lateness_ms;
+                let lost = properties::only_late_records_are_lost_at_a_reclaim(id, late);
+                self.must("only late records are lost at a reclaim", lost);
+            }
+        }
     }
 
     /// The document after a reclaim, if one is possible now.

@@ -11,6 +11,7 @@ use super::run::Run;
 use super::scenario::{Mark, Sink};
 use super::shared::{Own, Shared};
 use super::state::{Agent, At, Checkpoint, Item, Job, Life, Part, Task, Told, Who, gate_name};
+use super::task::MAX_AHEAD;
 
 impl Run<'_> {
     /// A job that starts from a snapshot, or from nothing at the beginning of the log.
@@ -100,7 +101,7 @@ impl Run<'_> {
         let limits = Limits {
             hold_records: self.scenario.hold,
             hold_bytes: u64::MAX,
-            max_ahead_ms: None,
+            max_ahead_ms: self.scenario.has_far_records().then_some(MAX_AHEAD),
             idle_after_ms: 500,
         };
         let machine = Subtask::new(job.member, limits, &headers, held).expect("headers of one snapshot");

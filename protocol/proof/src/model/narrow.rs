@@ -1,7 +1,9 @@
 //! Scenarios that are narrow on purpose: what one job does by itself, and what only shows under one special circumstance.
 
 use super::scenario::{
-    Ask, BASE, End, Entry::At, Faults, Lag, Mark, NONE, ORDERED, Scenario, Sink, Start, Tier,
+    Ask, BASE, End,
+    Entry::{At, Far, Silence},
+    Faults, Lag, Mark, NONE, ORDERED, Scenario, Sink, Start, Tier,
 };
 use tidegate_protocol::document::{LatePolicy, Settings};
 
@@ -93,6 +95,35 @@ pub(super) fn edges() -> Vec<Scenario> {
             log: &[&[At(1), At(2)]],
             end: End::Idle,
             faults: Faults { deadlines: 1, checkpoints: 1, ..NONE },
+            victim: Some(0),
+            ..BASE
+        },
+        Scenario {
+            name: "rests-and-settles",
+            about: "all inputs rest before event time has come to the end of a part, and wake again",
+            reaches: &[Mark::HandedOver, Mark::Rested, Mark::Settled],
+            log: &[&[At(2), Silence, At(2)]],
+            bound: 1,
+            faults: Faults { deadlines: 1, checkpoints: 1, ..NONE },
+            victim: Some(1),
+            ..BASE
+        },
+        Scenario {
+            name: "far",
+            about: "a record of the far future, where max-ahead is set",
+            reaches: &[Mark::HandedOver, Mark::Untimed],
+            log: &[&[At(1), Far, At(2)]],
+            faults: Faults { restarts: 1, ..NONE },
+            victim: Some(0),
+            ..BASE
+        },
+        Scenario {
+            name: "reclaim-waits",
+            about: "the generation that takes over is restarted from before its first order, when the dead one's part is settled",
+            reaches: &[Mark::HandedOver, Mark::Reclaimed, Mark::HeldRestored, Mark::Settled],
+            log: &[&[At(1)]],
+            asks: &[Ask::PromoteAt(1)],
+            faults: Faults { deaths: 1, checkpoints: 2, restarts: 1, ..NONE },
             victim: Some(0),
             ..BASE
         },

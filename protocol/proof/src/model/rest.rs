@@ -15,7 +15,7 @@ impl Run<'_> {
             return true;
         };
         let loud = self.is_loud();
-        self.must("every cutover ends", properties::cutover_ends_or_is_loud(&document, loud));
+        self.must("every cutover ends", properties::every_cutover_ends(&document, loud));
         let dead = self.state.jobs.iter().any(|job| job.stopped && document.owns(job.member));
         let given_up = dead && self.state.ledger.repeats_from.is_none();
         if document.cutover.is_some() || given_up {
@@ -54,7 +54,7 @@ impl Run<'_> {
                 let lost = fate.late && ledger.dead_frontier.is_some_and(|frontier| time < frontier);
                 if repeated || lost { aside } else { fate }
             }
-            Some(Entry::Untimed | Entry::Silence) | None => aside,
+            Some(Entry::Untimed | Entry::Far | Entry::Silence) | None => aside,
         }
     }
 

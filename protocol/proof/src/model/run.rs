@@ -52,7 +52,45 @@ impl Scenario {
     }
 
     pub(crate) fn is_untimed(&self, id: u8) -> bool {
-        self.entries().nth(usize::from(id)) == Some(&Entry::Untimed)
+        matches!(self.entries().nth(usize::from(id)), Some(Entry::Untimed | Entry::Far))
+    }
+
+    /// Some record is dated far in the future, so that `max-ahead` is set.
+    pub(crate) fn has_far_records(&self) -> bool {
+        self.entries().any(|entry| *entry == Entry::Far)
+    }
+
+    /// Whether a job may come back with another parallelism.
+    pub(crate) fn rescales(&self) -> bool {
+        self.rescales.iter().any(|parallelisms| !parallelisms.is_empty())
+    }
+
+    /// Whether inputs fall silent.
+    pub(crate) fn may_rest(&self) -> bool {
+        self.end == End::Idle || self.entries().any(|entry| *entry == Entry::Silence)
+    }
+
+    /// The records of the partition that a record is in, by number and time, and by how much that record is late in it.
+    pub(crate) fn neighbours(&self, id: u8) -> (Vec<(usize, EventTime)>, i64) {
+        let (mut found, mut first) = (Vec::new(), 0);
+        for entries in self.log {
+            let range = first..first + entries.len();
+            if range.contains(&usize::from(id)) {
+                let time = |entry: &Entry| match entry {
+                    Entry::At(time) => Some(*time),
+                    Entry::Untimed | Entry::Far | Entry::Silence => None,
+                };
+                let own = usize::from(id) - first;
+                let top = entries[..own].iter().filter_map(time).max();
+                let behind = top.zip(time(&entries[own])).map_or(0, |(top, own)| top - self.bound - own);
+                let timed = range.zip(entries.iter());
+                found
+                    .extend(timed.filter_map(|(id, entry)| Some((id, EventTime::from_millis(time(entry)?)))));
+                return (found, behind);
+            }
+            first = range.end;
+        }
+        (found, 0)
     }
 
     /// How far event time gets for certain: what rests may wake again.
@@ -73,6 +111,8 @@ impl Scenario {
             shown_by: vec![0; records],
             boundaries: Vec::new(),
             repeats_from: None,
+            reached: EventTime::MIN,
+            rest_excuses: EventTime::MIN,
             dead_frontier: None,
         };
         let state = State {

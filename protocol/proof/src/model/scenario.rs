@@ -27,6 +27,8 @@ pub(crate) enum Entry {
     At(i64),
     /// A record without a timestamp.
     Untimed,
+    /// A record that is dated far in the future.
+    Far,
     /// The partition falls silent, until its next step.
     Silence,
 }
@@ -226,7 +228,7 @@ pub struct Scenario {
     pub(crate) settings: Settings,
     pub(crate) asks: &'static [Ask],
     pub(crate) faults: Faults,
-    /// The one job that fails, if not both may.
+    /// The one color that fails, if not both may: 0 for blue, 1 for green.
     pub(crate) victim: Option<u8>,
     /// How many conductors race.
     pub(crate) conductors: u8,

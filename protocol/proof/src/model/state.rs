@@ -184,6 +184,10 @@ pub(crate) struct Ledger {
     pub(crate) boundaries: Vec<Boundary>,
     /// From this event time on a reclaim may repeat what the dead one had shown.
     pub(crate) repeats_from: Option<EventTime>,
+    /// The highest watermark that has ever arrived, where inputs may rest.
+    pub(crate) reached: EventTime,
+    /// Below this a record is late when its input had rested: it was settled, and event time itself had passed it.
+    pub(crate) rest_excuses: EventTime,
     /// The frontier that the reclaim rested on: late records below it may be lost.
     pub(crate) dead_frontier: Option<EventTime>,
 }

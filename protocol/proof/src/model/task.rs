@@ -1,5 +1,6 @@
 //! A task's steps: what its source reads, and what becomes of the records that its gate disposes of.
 
+use tidegate_protocol::document::HandOver;
 use tidegate_protocol::order::{Disposition, Inherited, Order};
 use tidegate_protocol::subtask::{Effect, Event};
 use tidegate_protocol::time::{EventTime, WallTime};
@@ -8,8 +9,11 @@ use super::run::Run;
 use super::scenario::{End, Entry, Mark, Sink};
 use super::shared::Shared;
 use super::state::{At, Item, Ledger, Task};
-use crate::properties;
+use crate::properties::{self, Boundary, Violation};
 
+/// A time far in the future, and how far above the watermark one may be to be believed, where that is said.
+const FAR: i64 = 400_000_000_000;
+pub(super) const MAX_AHEAD: i64 = 1_000;
 /// Event time when it has gone on for long.
 pub(super) const LONG_AFTER: i64 = 100;
 
@@ -25,7 +29,7 @@ fn said(entries: &[Entry], end: End, bound: i64, read: usize) -> Option<i64> {
     }
     let times = entries[..read].iter().filter_map(|entry| match entry {
         Entry::At(time) => Some(*time),
-        Entry::Untimed | Entry::Silence => None,
+        Entry::Untimed | Entry::Far | Entry::Silence => None,
     });
     Some(times.max().map_or(i64::MIN, |top| top - bound))
 }
@@ -52,6 +56,7 @@ impl Run<'_> {
         match entries.get(index) {
             Some(Entry::At(time)) => self.arrive(at, &mut task, partition, index, Some(*time)),
             Some(Entry::Untimed) => self.arrive(at, &mut task, partition, index, None),
+            Some(Entry::Far) => self.arrive(at, &mut task, partition, index, Some(FAR)),
             Some(Entry::Silence) | None => {}
         }
         self.follow_time(at, &mut task);
@@ -66,16 +71,17 @@ impl Run<'_> {
             self.step_task(at, task, Event::Idle(false, self.wall()));
         }
         let timestamp = time.map(EventTime::from_millis);
+        let usable = timestamp.filter(|_| time != Some(FAR));
         let lateness = self.scenario.settings.lateness_ms;
         let item = Item {
             id: self.record_id(partition, index),
-            time: timestamp.unwrap_or(task.watermark),
+            time: usable.unwrap_or(task.watermark),
             on_time: timestamp.is_none_or(|time| time >= task.watermark),
             late: timestamp.is_some_and(|time| time < task.watermark.plus(-lateness)),
             rested: self.state.jobs[usize::from(at.who.job)].rested & (1 << partition) != 0,
         };
         self.marks.add_if(!item.on_time, Mark::Late);
-        self.marks.add_if(time.is_none(), Mark::Untimed);
+        self.marks.add_if(usable.is_none(), Mark::Untimed);
         self.step_task(at, task, Event::Record { time: timestamp, bytes: 1, record: item });
     }
 
@@ -93,6 +99,9 @@ impl Run<'_> {
         match lowest.map(EventTime::from_millis) {
             Some(lowest) if lowest > task.watermark => {
                 task.watermark = lowest;
+                if scenario.may_rest() {
+                    self.ledger(|ledger| ledger.reached = ledger.reached.max(lowest));
+                }
                 self.step_task(at, task, Event::Watermark(lowest));
             }
             Some(_) => {}
@@ -129,11 +138,13 @@ impl Run<'_> {
     fn step_order(&mut self, at: At, task: &mut Task, order: &(Order, EventTime)) {
         let mut effects = Vec::new();
         let inherited = task.machine.held().any(|held| held.inherited);
+        let known = task.machine.status().known.0;
         task.machine.step(Event::Order(order.0.clone()), &mut effects);
         let left = inherited && order.0.inherited == Inherited::Forget;
         self.marks.add_if(left, Mark::Forgotten);
         if task.machine.current_order().is_some_and(|current| current.epoch == order.0.epoch) {
             task.settled = order.1;
+            self.must("orders never go back", properties::orders_never_go_back(known, order.0.epoch.0));
         }
         self.perform_task(at, task, effects);
     }
@@ -172,15 +183,16 @@ impl Run<'_> {
             properties::a_closed_gate_disposes_of_nothing(closed, id),
         );
         let settled = task.settled;
+        let late = item.late || (item.rested && item.time < self.state.ledger.rest_excuses);
         self.ledger(|ledger| {
             let fate = &mut ledger.fates[id];
             fate.before_settle |= settled <= item.time;
             fate.after_settle |= settled > item.time;
-            fate.late |= item.late || item.rested;
+            fate.late |= late;
             ledger.behind[id] |= !item.on_time || item.rested;
         });
         let excused = match disposition {
-            Disposition::LateEmit | Disposition::LateDrop => item.late || item.rested,
+            Disposition::LateEmit | Disposition::LateDrop => late,
             Disposition::Emit | Disposition::Discard | Disposition::Hold => true,
         };
         self.must(
@@ -231,6 +243,10 @@ impl Run<'_> {
             self.must("committed at most once", properties::visible_at_most_once(id, &fate));
         }
         let late = ledger.behind[id] || zombie || repeated;
+        if self.scenario.sink == Sink::ExactlyOnce && !late && !self.scenario.rescales() {
+            let in_order = self.in_order(&ledger, item);
+            self.must("an older value of a key never follows a newer one", in_order);
+        }
         let order = properties::old_never_follows_new(&mut ledger.boundaries, id, time, by, late);
         self.must("an old value never follows a newer one", order);
         if let Some(document) = self.state.store.document.clone()
@@ -245,6 +261,24 @@ impl Run<'_> {
         let kept = properties::frontier_is_committed(promised, id, time, late);
         self.must("below the frontier everything is committed", kept);
         self.state.ledger = Shared::new(ledger);
+    }
+
+    /// Nothing newer of the same partition is visible, each of which is about one key, unless both jobs were allowed to show.
+    fn in_order(&self, ledger: &Ledger, item: Item) -> Result<(), Violation> {
+        let newer = self.scenario.neighbours(item.id).0.into_iter();
+        let mut newer = newer.filter(|(id, _)| ledger.fates[*id].visible > 0 && !ledger.behind[*id]);
+        newer.try_for_each(|(id, time)| {
+            let overlaps = |boundary: &Boundary| {
+                boundary.hand_over == HandOver::Overlapped && item.time < boundary.at && boundary.at <= time
+            };
+            if ledger.repeats_from.is_some() || ledger.boundaries.iter().any(overlaps) {
+                return Ok(());
+            }
+            properties::an_older_value_never_follows_a_newer_one(
+                (usize::from(item.id), item.time),
+                (id, time),
+            )
+        })
     }
 
     /// Changes the ledger, if it does change.

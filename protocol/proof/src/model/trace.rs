@@ -70,6 +70,9 @@ fn read(scenario: &Scenario, state: &State, at: At, partition: u8) -> String {
         Some(Entry::Untimed) => {
             format!("record {} without a time", scenario.record_id(usize::from(partition), index))
         }
+        Some(Entry::Far) => {
+            format!("record {} of the far future", scenario.record_id(usize::from(partition), index))
+        }
         Some(Entry::Silence) => "silence".to_owned(),
         None => format!("what comes after the log ({:?})", scenario.end),
     };

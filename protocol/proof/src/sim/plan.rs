@@ -141,7 +141,7 @@ impl Plan {
             slow: savepoints && one_in(rng, 2),
             behind: one_in(rng, 6),
             retries: one_in(rng, 6),
-            coarse_ms: one_in(rng, 5).then(|| rng.i64(50..400)),
+            coarse_ms: one_in(rng, 4).then(|| rng.i64(50..800)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Everything: the model, the simulation, the planted bugs, and what is written down of it.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
@@ -34,7 +35,8 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<bool> {
     let sim = if plan.quick {
         sim::sweep(0..QUICK_SEEDS, plan.threads, &progress)
     } else {
-        sim::campaign(&root, (SEEDS, DECISIONS), plan.restart, plan.threads, &progress)?
+        let path = Path::new(sim::SAVED);
+        sim::campaign(&root, path, (SEEDS, DECISIONS), plan.restart, plan.threads, &progress)?
     };
     println!("{sim}");
     drop(progress);

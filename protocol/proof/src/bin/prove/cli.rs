@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::{PathBuf, absolute};
+
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
@@ -111,6 +113,10 @@ struct SimArguments {
     /// The first one
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
+
+    /// From the first seed on, or from where the last such run of the same sources was stopped; progress is kept in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    resume: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -140,7 +146,7 @@ pub(crate) fn run(cli: &Cli) -> anyhow::Result<bool> {
             all::run(&all::Plan { quick: *quick, write: *write || !*quick, restart: *restart, threads })
         }
         Verb::Model(arguments) => run_model(arguments, threads, json),
-        Verb::Sim(SimArguments { seeds, from }) => run_sim(*from..from.saturating_add(*seeds), threads, json),
+        Verb::Sim(arguments) => run_sim(arguments, threads, json),
         Verb::Seed { seed } => {
             let (log, passed) = sim::tell(*seed);
             println!("{log}");
@@ -197,9 +203,15 @@ fn run_model(arguments: &ModelArguments, threads: usize, json: bool) -> anyhow::
     Ok(good)
 }
 
-fn run_sim(seeds: std::ops::Range<u64>, threads: usize, json: bool) -> anyhow::Result<bool> {
-    let progress = Progress::new(Some(seeds.end - seeds.start));
-    let outcome = sim::sweep(seeds, threads, &progress);
+fn run_sim(arguments: &SimArguments, threads: usize, json: bool) -> anyhow::Result<bool> {
+    let SimArguments { seeds, from, resume } = arguments;
+    let progress = Progress::new(Some(*seeds));
+    let outcome = match resume {
+        None => sim::sweep(*from..from.saturating_add(*seeds), threads, &progress),
+        Some(path) => {
+            sim::campaign(&repository::root()?, &absolute(path)?, (*seeds, 0), false, threads, &progress)?
+        }
+    };
     println!("{}", if json { serde_json::to_string(&outcome)? } else { outcome.to_string() });
     Ok(outcome.broken.is_none())
 }

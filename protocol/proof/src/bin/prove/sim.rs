@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::panic::catch_unwind;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -19,10 +19,8 @@ use crate::repository;
 const ENOUGH: u64 = 10_000;
 /// Seeds between two looks at the whole.
 const CHUNK: u64 = 512;
-/// Progress is saved this often.
-const SAVE: Duration = Duration::from_secs(5);
-/// Where, from the repository's root.
-const SAVED: &str = "target/prove/sim.json";
+/// Where progress is kept, from the repository's root.
+pub(crate) const SAVED: &str = "target/prove/sim.json";
 
 /// How far a long run has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -100,12 +98,13 @@ fn plain(seed: u64, violation: &str) -> String {
 /// Runs at least so many seeds and decisions, from where the last run of the same sources was interrupted.
 pub(crate) fn campaign(
     root: &Path,
+    path: &Path,
     (seeds, decisions): (u64, u64),
     restart: bool,
     threads: usize,
     progress: &Progress,
 ) -> anyhow::Result<SimOutcome> {
-    let (path, sources) = (root.join(SAVED), repository::fingerprint(root)?);
+    let (path, sources) = (root.join(path), repository::fingerprint(root)?);
     let saved = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Saved>(&bytes).ok());
     let fresh = || Saved { sources: sources.clone(), ..Saved::default() };
     let mut saved = saved.filter(|saved| !restart && saved.sources == sources).unwrap_or_else(fresh);
@@ -113,35 +112,33 @@ pub(crate) fn campaign(
         progress.say(&format!("simulation: goes on at seed {}", saved.next));
     }
     let (first, before) = (saved.next, saved.seconds);
-    let (begin, mut kept) = (Instant::now(), Instant::now());
+    let begin = Instant::now();
     let mut found = None;
     while found.is_none() && (saved.next < seeds || saved.tally.decisions < decisions) {
-        match tidegate_proof::sim::sweep(saved.next..saved.next + CHUNK, threads, &|_, _| ()) {
+        let end = if saved.next < seeds { seeds.min(saved.next + CHUNK) } else { saved.next + CHUNK };
+        let chunk = saved.next..end;
+        match tidegate_proof::sim::sweep(chunk.clone(), threads, &|_, _| ()) {
             Ok(tally) => {
                 saved.tally.add(&tally);
-                saved.next += CHUNK;
+                saved.next = chunk.end;
             }
             Err(failed) => found = Some(broken(&failed)),
         }
         saved.seconds = before + begin.elapsed().as_secs_f64();
-        if found.is_none() && kept.elapsed() >= SAVE {
+        if found.is_none() {
             keep(&path, &saved)?;
-            kept = Instant::now();
         }
         let now = begin.elapsed().as_secs_f64();
         progress.at(saved.next, || {
             told(saved.next, seeds.max(saved.next), &saved.tally, now, saved.next - first)
         });
     }
-    if found.is_none() {
-        keep(&path, &saved)?;
-    }
     let broken = found.or_else(|| trivial(&saved.tally, saved.next));
     let Saved { next, seconds, tally, .. } = saved;
     Ok(SimOutcome { seeds: next, decisions: tally.decisions, seconds, tally, broken })
 }
 
-/// Written beside and renamed over: a run that is killed while it writes loses a few seconds, not all.
+/// Written beside and renamed over: a run that is killed while it writes loses the last seeds, not all.
 fn keep(path: &Path, saved: &Saved) -> anyhow::Result<()> {
     let write = || {
         let draft = path.with_extension("new");

@@ -48,7 +48,7 @@ impl World {
         }
         self.tell_why();
         if let Some(document) = self.store.newest() {
-            properties::every_cutover_ends(document)?;
+            properties::every_cutover_ends(document, false)?;
             properties::the_past_is_settled(document, self.reached)?;
         }
         Err("it does not come to rest".to_owned())

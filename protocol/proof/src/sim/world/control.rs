@@ -169,7 +169,7 @@ impl World {
         {
             rests.clone_from(&told.rests);
         }
-        self.doomed = self.rng.u8(..4) == 0;
+        self.doomed = self.rng.u8(..3) == 0;
     }
 
     fn settled(&mut self, document: &Document, heard: &[Rc<Told>]) {

@@ -43,6 +43,7 @@ impl World {
             _ if held.is_some() => held.map_or(When::Now, When::At),
             0 => When::In(self.rng.i64(1..1_500)),
             1 | 2 => self.named(),
+            3 | 4 if self.plan.coarse_ms.is_some() => self.named(),
             _ => When::Now,
         };
         let hand_over = [None, Some(HandOver::Ordered), Some(HandOver::Overlapped)][self.rng.usize(..3)];
@@ -56,12 +57,13 @@ impl World {
         self.store.asked = Some(Asked { version: self.asked.to_string(), request: Ok(request) });
     }
 
-    /// A boundary that a person names: any, that of a record to come, or just above a watermark to come.
+    /// A boundary that a person names: any, that of a record to come, or just above a watermark to come; where times are coarse,
+    /// also one of those that come next.
     fn named(&mut self) -> When {
         let partition = self.rng.usize(..self.log.partitions.len());
         let any = self.now as i64 + self.rng.i64(-500..1_500);
         let exact = match self.rng.u8(..4) {
-            0 => None,
+            0 => self.plan.coarse_ms.map(|grid| (self.now as i64 / grid + self.rng.i64(0..3)) * grid),
             1 => self.log.soon(partition, self.now),
             _ => self.log.above_a_watermark(partition, self.now),
         };

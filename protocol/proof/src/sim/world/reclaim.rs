@@ -100,8 +100,8 @@ impl World {
             self.ledger.reclaimed(&dead, (part, since, end))?;
         }
         match self.rng.u8(..4) {
-            0 => self.superseded(self.jobs.len() - 1),
-            1 | 2 => self.start_slowly(self.jobs.len() - 1),
+            0 | 1 => self.superseded(self.jobs.len() - 1),
+            2 => self.start_slowly(self.jobs.len() - 1),
             _ => Ok(()),
         }
     }
