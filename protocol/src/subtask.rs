@@ -155,6 +155,8 @@ pub struct Subtask<R> {
     held_bytes: u64,
     reply: Option<Reply>,
     snapshots: VecDeque<(CheckpointId, EventTime)>,
+    /// What the snapshots that were taken while it rested cover at least.
+    covered: EventTime,
     counts: Counts,
     ended: bool,
 }
@@ -199,6 +201,7 @@ impl<R> Subtask<R> {
             held: held.into(),
             reply: None,
             snapshots: VecDeque::new(),
+            covered: EventTime::MAX,
             counts: Counts::default(),
             ended: false,
         };
@@ -416,7 +419,7 @@ impl<R> Subtask<R> {
         if !idle {
             self.idle_since = None;
             // It counts again, with what the snapshots that were taken while it rested really cover.
-            let frontier = self.frontier();
+            let frontier = std::mem::replace(&mut self.covered, EventTime::MAX);
             for (_, rested) in self.snapshots.iter_mut().filter(|(_, taken)| *taken == EventTime::MAX) {
                 *rested = frontier;
             }
@@ -440,7 +443,12 @@ impl<R> Subtask<R> {
         let rests = self.held.is_empty()
             && (self.ended
                 || self.idle_since.is_some_and(|since| now.since(since) >= self.limits.idle_after_ms));
-        let frontier = if rests && self.order.is_some() { EventTime::MAX } else { self.frontier() };
+        let mut frontier = self.frontier();
+        if rests && self.order.is_some() {
+            // The watermark may rise before it wakes; this snapshot does not.
+            self.covered = self.covered.min(frontier);
+            frontier = EventTime::MAX;
+        }
         self.snapshots.push_back((checkpoint, frontier));
         if self.snapshots.len() > SNAPSHOTS {
             self.snapshots.pop_front();

@@ -259,6 +259,19 @@ fn a_subtask_that_is_idle_for_long_has_no_frontier_until_it_wakes() {
     assert_eq!(gate.status().snapshots.iter().map(|(_, frontier)| *frontier).max(), Some(t(10)));
 }
 
+/// P32: after a failure it has the watermark of the snapshot again.
+#[test]
+fn what_a_snapshot_at_rest_covers_does_not_grow_until_it_wakes() {
+    let mut gate = following(BLUE, &first());
+    watermark(&mut gate, 10);
+    step(&mut gate, Event::Idle(true, NOW));
+    snapshot(&mut gate, 1, 10_000);
+    assert_eq!(frontier(&gate), EventTime::MAX);
+    watermark(&mut gate, 40);
+    step(&mut gate, Event::Idle(false, WallTime::from_millis(10_100)));
+    assert_eq!(frontier(&gate), t(10));
+}
+
 /// P8.
 #[test]
 fn an_idle_subtask_answers() {
