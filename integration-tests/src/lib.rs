@@ -1,15 +1,18 @@
-//! The one harness that starts the real parts of a test: Flink clusters and Kafka brokers as plain processes on 127.0.0.1.
+//! The one harness that starts the real parts of a test: Flink clusters, Kafka brokers and ZooKeeper servers as plain processes on 127.0.0.1.
 //!
 //! Everything a part writes lies in a [`Scratch`] folder: it is removed after success; after a failure it stays, and
 //! the error carries the tails of the logs. Processes die with their owner, whatever way that one ends. A state is
 //! waited for with [`wait_until`] and nothing else: there is no sleep that stands for a state.
 
 pub mod binary;
+pub mod certificates;
 pub mod command;
 pub mod flights;
 pub mod flink;
+pub mod golang;
 pub mod java;
 pub mod kafka;
+pub mod kube;
 pub mod maven;
 pub mod ports;
 pub mod process;
@@ -17,6 +20,7 @@ pub mod rest;
 pub mod scratch;
 pub mod stage;
 pub mod wait;
+pub mod zookeeper;
 
 use std::path::{Path, PathBuf};
 

@@ -16,6 +16,9 @@ const MARKER: &str = "made-from";
 /// The Kafka version that the harness starts.
 pub const KAFKA_VERSION: &str = "4.3.0";
 
+/// The ZooKeeper version that the harness starts.
+pub const ZOOKEEPER_VERSION: &str = "3.9.5";
+
 /// A folder of jars.
 #[derive(Debug, Clone)]
 pub struct Libraries {
@@ -37,6 +40,14 @@ impl Libraries {
     /// When `java` or `mvn` is missing, or an artifact cannot be had.
     pub async fn kafka() -> Result<Self> {
         Self::copy("kafka", KAFKA_VERSION).await
+    }
+
+    /// The libraries of a ZooKeeper server of [`ZOOKEEPER_VERSION`], and of its command line client.
+    ///
+    /// # Errors
+    /// When `java` or `mvn` is missing, or an artifact cannot be had.
+    pub async fn zookeeper() -> Result<Self> {
+        Self::copy("zookeeper", ZOOKEEPER_VERSION).await
     }
 
     /// For `java -cp`.

@@ -20,7 +20,7 @@ pub use config::{AgentConfig, ConfigError};
 pub use instruction::{Instruction, Level, NumberedOrder};
 pub use observer::Observer;
 pub use rollout::{Error, Known, Rollout};
-pub use stores::open;
+pub use stores::{leaves_threads, open};
 pub use tidegate_protocol::member::{Event, Evidence};
 
 use tidegate_protocol::time::WallTime;

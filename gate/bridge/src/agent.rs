@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use tidegate_agent::{Agent, AgentConfig, Event, Teller};
+use tidegate_agent::{Agent, AgentConfig, Event, Teller, leaves_threads};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
@@ -18,8 +18,13 @@ pub struct AgentHandle {
 
 impl AgentHandle {
     /// Opens the agent's store; nothing else happens before [`AgentHandle::next`].
-    pub fn open(config: &[u8]) -> Result<AgentHandle, Error> {
+    ///
+    /// `pin` keeps this code in memory for ever; it is called before a store is opened that leaves threads behind.
+    pub fn open(config: &[u8], pin: impl FnOnce() -> Result<(), Error>) -> Result<AgentHandle, Error> {
         let config = AgentConfig::parse(config).map_err(Error::said)?;
+        if leaves_threads(&config.store) {
+            pin()?;
+        }
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(2)

@@ -1,7 +1,7 @@
 //! The calls of `io.tidegate.flink.internal.Native`.
 #![allow(
     unsafe_code,
-    reason = "exported names are unsafe attributes; there is no other unsafe code in this crate"
+    reason = "exported names are unsafe attributes; there is no other unsafe code in this file"
 )]
 
 use std::any::Any;
@@ -15,6 +15,7 @@ use jni::{Env, EnvUnowned};
 
 use crate::Error;
 use crate::agent::AgentHandle;
+use crate::pin;
 use crate::registry::Registry;
 use crate::subtask::{OUT, SubtaskHandle};
 
@@ -286,7 +287,8 @@ extern "system" fn Java_io_tidegate_flink_internal_Native_agentOpen<'l>(
     _class: JClass<'l>,
     config: JByteArray<'l>,
 ) -> jlong {
-    env.with_env(|env| Ok(AGENTS.open(AgentHandle::open(&bytes(env, &config)?)?))).resolve::<Throw>()
+    env.with_env(|env| Ok(AGENTS.open(AgentHandle::open(&bytes(env, &config)?, pin::this_library)?)))
+        .resolve::<Throw>()
 }
 
 #[unsafe(no_mangle)]

@@ -1,11 +1,15 @@
 //! The gate and the agent for jobs in a JVM: handles, bytes and numbers in, bytes and numbers out.
 //!
 //! [`subtask`] and [`agent`] are the calls themselves, in safe Rust; [`jni`](mod@jni) gives them to Java. Every error and every
-//! panic becomes a `TidegateException`; a handle that was closed, or is in use by another thread, gives one too. No thread is
-//! started that outlives its agent: a Java thread enters [`agent::AgentHandle::next`] and drives everything.
+//! panic becomes a `TidegateException`; a handle that was closed, or is in use by another thread, gives one too.
+//!
+//! A Java thread enters [`agent::AgentHandle::next`] and drives everything, so that nothing runs in this library when it is
+//! unloaded with its class loader. One store leaves threads behind, [`tidegate_agent::leaves_threads`]: before it is opened
+//! the library pins itself in memory.
 
 pub mod agent;
 mod jni;
+mod pin;
 pub mod registry;
 pub mod subtask;
 

@@ -19,7 +19,9 @@ fn config(root: &Path) -> Value {
 }
 
 fn open(config: &Value) -> Result<AgentHandle, Error> {
-    AgentHandle::open(config.to_string().as_bytes())
+    AgentHandle::open(config.to_string().as_bytes(), || {
+        panic!("a store in a directory leaves nothing behind")
+    })
 }
 
 fn message<T>(result: Result<T, Error>) -> String {
@@ -181,4 +183,21 @@ fn each_field_of_a_configuration_that_is_wrong_is_named() {
             );
         }
     }
+}
+
+#[test]
+fn the_library_is_pinned_before_a_store_is_opened_that_leaves_threads_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = config(root.path());
+    config["store"] = "zookeeper://127.0.0.1:1/tidegate".into();
+    let mut pinned = 0;
+    let opened = AgentHandle::open(config.to_string().as_bytes(), || {
+        pinned += 1;
+        Ok(())
+    });
+    drop(opened.map_err(|error| error.to_string()).unwrap());
+    assert_eq!(pinned, 1);
+    let refused =
+        AgentHandle::open(config.to_string().as_bytes(), || Err(Error::Said("PinFailed: no".to_owned())));
+    assert_eq!(message(refused), "PinFailed: no");
 }

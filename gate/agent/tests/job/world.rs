@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct World {
     folder: TempDir,
     root: PathBuf,
+    url: String,
+    /// For looks and questions, as a person's tool has it; jobs have their own.
+    desk: OnceLock<Rollout>,
     started: Instant,
     ends: Mutex<Option<usize>>,
     sink: Mutex<Vec<(usize, Member)>>,
@@ -73,17 +76,35 @@ impl World {
         World::build(tempfile::tempdir().expect("a temporary folder"), root)
     }
 
+    /// Another kind of store.
+    pub(crate) fn on(url: String) -> Arc<World> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().join("no store");
+        World::build_on(folder, root, url)
+    }
+
     fn build(folder: TempDir, root: PathBuf) -> Arc<World> {
-        let started = Instant::now();
-        Arc::new(World { folder, root, started, ends: Mutex::new(None), sink: Mutex::new(Vec::new()) })
+        let url = format!("directory://{}", root.display());
+        World::build_on(folder, root, url)
+    }
+
+    fn build_on(folder: TempDir, root: PathBuf, url: String) -> Arc<World> {
+        let (started, desk) = (Instant::now(), OnceLock::new());
+        let (ends, sink) = (Mutex::new(None), Mutex::new(Vec::new()));
+        Arc::new(World { folder, root, url, desk, started, ends, sink })
     }
 
     /// A store in which blue owns everything, under these settings.
     pub(crate) async fn with(settings: Settings) -> Arc<World> {
         let world = World::new();
-        let document = Document::first(ROLLOUT, BLUE, Origin::Fresh, settings);
-        world.rollout().write_document(None, &document).await.expect("written");
+        world.begin(settings).await;
         world
+    }
+
+    /// Makes blue the owner of everything, under these settings.
+    pub(crate) async fn begin(&self, settings: Settings) {
+        let document = Document::first(ROLLOUT, BLUE, Origin::Fresh, settings);
+        self.desk().write_document(None, &document).await.expect("written");
     }
 
     /// The store's folder.
@@ -93,7 +114,7 @@ impl World {
 
     /// The store's URL.
     pub(crate) fn url(&self) -> String {
-        format!("directory://{}", self.root().display())
+        self.url.clone()
     }
 
     /// A file of the rollout.
@@ -111,6 +132,10 @@ impl World {
     /// The rollout, as a person's tool sees it.
     pub(crate) fn rollout(&self) -> Rollout {
         Rollout::open(&self.url(), ROLLOUT).expect("the store is there")
+    }
+
+    fn desk(&self) -> &Rollout {
+        self.desk.get_or_init(|| self.rollout())
     }
 
     /// How many records the log has now.
@@ -183,14 +208,19 @@ impl World {
         );
     }
 
+    /// Waits until the store can be read again.
+    pub(crate) async fn is_back(&self) {
+        until("the store being back", async || self.desk().document().await.ok()).await;
+    }
+
     /// The document, which is there.
     pub(crate) async fn document(&self) -> Document {
-        self.rollout().document().await.expect("readable").expect("there").0
+        self.desk().document().await.expect("readable").expect("there").0
     }
 
     /// A member's report.
     pub(crate) async fn report(&self, member: Member) -> Option<Report> {
-        self.rollout().report(member).await.expect("readable").map(|(report, _)| report)
+        self.desk().report(member).await.expect("readable").map(|(report, _)| report)
     }
 
     /// Waits until a report says so.
@@ -215,7 +245,7 @@ impl World {
 
     /// Asks, and returns what the document answers.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Attempt, String> {
-        let version = self.rollout().ask(request).await.expect("written");
+        let version = self.desk().ask(request).await.expect("written");
         let answered =
             |document: &Document| document.answered.as_ref().is_some_and(|answer| answer.request == version);
         let document = self.says("an answer", answered).await;

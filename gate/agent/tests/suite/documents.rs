@@ -142,7 +142,7 @@ async fn a_store_or_rollout_that_cannot_be_is_an_error_at_the_start() {
     config.rollout = "No Such Name".to_owned();
     assert_eq!(code(&config), "StoreBadName");
     config.rollout = "orders".to_owned();
-    config.store = "zookeeper://nowhere".to_owned();
+    config.store = "consul://nowhere".to_owned();
     assert_eq!(code(&config), "StoreNotAStore");
     config.store = format!("{}/missing", world.url());
     assert_eq!(code(&config), "StoreMissing");

@@ -8,6 +8,8 @@ mod job;
 mod claims;
 mod cutover;
 mod documents;
+mod kubernetes;
 mod mount;
 mod restart;
 mod store;
+mod zookeeper;

@@ -19,7 +19,8 @@ public final class TidegateOptions {
                     .noDefaultValue()
                     .withDescription(
                             "Address of the store that both jobs share, such as"
-                                    + " directory:///shared/tidegate.");
+                                    + " directory:///shared/tidegate or"
+                                    + " zookeeper://zk1:2181,zk2:2181/tidegate.");
 
     /** The pair of jobs that share one output. */
     public static final ConfigOption<String> ROLLOUT =

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * The agent of a job, shared by the coordinators of all its gates and committers: one store client
  * per job. The native agent is driven by one daemon Java thread, which enters the native side and
  * carries out the instructions that it returns; the native side starts no thread that could outlive
- * the class loader.
+ * the class loader, but for a store in ZooKeeper, with which the library stays in memory.
  *
  * <p>It lives in the {@link org.apache.flink.runtime.operators.coordination.CoordinatorStore},
  * which Flink makes once per execution graph and gives to exactly the coordinators of that graph.

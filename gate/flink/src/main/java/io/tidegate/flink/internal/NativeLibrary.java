@@ -12,7 +12,7 @@ import java.nio.file.StandardCopyOption;
  *
  * <p>A JVM binds a library's path to one class loader, and every submission of a job has its own.
  * So each class loader gets a file of its own, deleted as soon as it is mapped; the mapping goes
- * with the class loader.
+ * with the class loader, unless a store in ZooKeeper was opened through it.
  */
 final class NativeLibrary {
     private static boolean loaded;

@@ -1,0 +1,141 @@
+//! From a ConfigMap to an object's bytes and version, and back.
+//!
+//! A ConfigMap without the object's key is an object that does not exist (yet): somebody who may create ConfigMaps made it for
+//! an account that may not.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
+use tidegate_store::{Object, Version};
+
+use crate::place::{Place, key};
+
+/// Another value with every write: a write that changes nothing would get no new resource version.
+const NONCE: &str = "tidegate.io/write";
+
+/// What the server's versions are made of. A resource version is never used twice by one cluster's etcd; the uid tells apart
+/// what was deleted and made again, also when etcd was restored from a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) resource_version: String,
+    pub(crate) uid: String,
+}
+
+impl Written {
+    /// `None` if the server's answer lacks them, which no server's does.
+    pub(crate) fn of(metadata: &ObjectMeta) -> Option<Written> {
+        let (resource_version, uid) = (metadata.resource_version.clone()?, metadata.uid.clone()?);
+        Some(Written { resource_version, uid })
+    }
+
+    /// `None` for a version that is not of this kind of store.
+    pub(crate) fn parse(version: &Version) -> Option<Written> {
+        let (resource_version, uid) = version.as_str().split_once('-')?;
+        Some(Written { resource_version: resource_version.to_owned(), uid: uid.to_owned() })
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        Version::new(format!("{}-{}", self.resource_version, self.uid))
+    }
+}
+
+/// The bytes; `None` when the key is not there.
+pub(crate) fn bytes(config_map: ConfigMap, object: &Object) -> Option<Vec<u8>> {
+    let text = config_map.data.and_then(|mut data| data.remove(key(object))).map(String::into_bytes);
+    text.or_else(|| config_map.binary_data.and_then(|mut data| data.remove(key(object))).map(|found| found.0))
+}
+
+/// A new ConfigMap with these bytes.
+pub(crate) fn create(place: &Place, object: &Object, bytes: &[u8]) -> ConfigMap {
+    let (data, binary_data) = match text(bytes) {
+        Some(text) => (Some([(key(object).to_owned(), text.to_owned())].into()), None),
+        None => (None, Some([(key(object).to_owned(), ByteString(bytes.to_vec()))].into())),
+    };
+    let metadata = ObjectMeta {
+        name: Some(place.config_map(object)),
+        labels: Some(place.labels()),
+        annotations: Some([(NONCE.to_owned(), nonce())].into()),
+        ..ObjectMeta::default()
+    };
+    ConfigMap { metadata, data, binary_data, immutable: None }
+}
+
+/// A merge patch that puts these bytes there if the ConfigMap is still the one that was written so. It touches nothing else:
+/// owner references, annotations and keys of others stay.
+pub(crate) fn replace(place: &Place, object: &Object, old: &Written, bytes: &[u8]) -> Value {
+    let (text, binary) = match text(bytes) {
+        Some(text) => (Value::from(text), Value::Null),
+        None => (Value::Null, json!(ByteString(bytes.to_vec()))),
+    };
+    json!({
+        "metadata": {
+            "uid": old.uid,
+            "resourceVersion": old.resource_version,
+            "labels": place.labels(),
+            "annotations": { NONCE: nonce() },
+        },
+        "data": { key(object): text },
+        "binaryData": { key(object): binary },
+    })
+}
+
+/// Bytes that people can read. Others go as base64: in JSON a control character takes six bytes, and a request has a limit.
+fn text(bytes: &[u8]) -> Option<&str> {
+    let readable = |text: &&str| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    std::str::from_utf8(bytes).ok().filter(readable)
+}
+
+fn nonce() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Location;
+
+    fn place() -> Place {
+        let location = Location::parse("configmap://shop/tidegate").expect("a URL");
+        Place::new(&location, "orders").expect("a good name")
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (value, readable) in [
+            (b"".as_slice(), true),
+            (b"{\n\t\"a\": \"\xc3\xa4\"\r\n}", true),
+            (b"\0", false),
+            (b"\x1b[0m", false),
+            (b"\xff", false),
+        ] {
+            let made = create(&place(), &Object::Document, value);
+            assert_eq!(made.data.is_some(), readable, "{value:?}");
+            assert_ne!(made.data.is_some(), made.binary_data.is_some());
+            assert_eq!(bytes(made, &Object::Document).as_deref(), Some(value));
+        }
+    }
+
+    #[test]
+    fn a_config_map_without_the_key_is_no_object() {
+        let mut made = create(&place(), &Object::Document, b"{}");
+        assert_eq!(bytes(made.clone(), &Object::Request), None);
+        (made.data, made.binary_data) = (None, None);
+        assert_eq!(bytes(made, &Object::Document), None);
+    }
+
+    #[test]
+    fn a_replacement_is_bound_to_one_write_and_clears_the_other_form() {
+        let old = Written::parse(&Version::new("17-6f1c-22")).expect("a version");
+        assert_eq!((old.resource_version.as_str(), old.uid.as_str()), ("17", "6f1c-22"));
+        assert_eq!(old.version().as_str(), "17-6f1c-22");
+        let patch = replace(&place(), &Object::Document, &old, b"\0");
+        assert_eq!(patch["metadata"]["resourceVersion"], "17");
+        assert_eq!(patch["metadata"]["uid"], "6f1c-22");
+        assert_eq!(patch["data"], json!({ "document.json": null }));
+        assert_eq!(patch["binaryData"], json!({ "document.json": "AA==" }));
+        let again = replace(&place(), &Object::Document, &old, b"\0");
+        assert_ne!(patch["metadata"]["annotations"], again["metadata"]["annotations"]);
+        assert_eq!(Written::parse(&Version::new("of another store")), None);
+    }
+}
