@@ -93,6 +93,22 @@ pub(crate) async fn abort(
     Ok(Exit::Done)
 }
 
+/// Sets or removes the pause.
+pub(crate) async fn pause(rollout: &Rollout, paused: bool, output: Output) -> Result<Exit, Failure> {
+    document(rollout).await?;
+    let changed = rollout.pause(paused).await?;
+    let (outcome, text) = match (paused, changed) {
+        (true, true) => ("paused", "paused: nothing is proposed, and what is only proposed is aborted"),
+        (true, false) => ("paused", "it was paused already"),
+        (false, true) => {
+            ("resumed", "the pause is over; what was refused meanwhile has to be asked for again")
+        }
+        (false, false) => ("resumed", "it was not paused"),
+    };
+    print(output, &json!({"outcome": outcome, "changed": changed}), text);
+    Ok(Exit::Done)
+}
+
 fn print(output: Output, json: &Value, text: &str) {
     match output {
         Output::Text => say(text),
@@ -120,7 +136,7 @@ async fn document(rollout: &Rollout) -> Result<Document, Failure> {
 /// A request that was written, and is followed.
 struct Asked<'a> {
     rollout: &'a Rollout,
-    version: String,
+    id: String,
     watch: tidegate_store::Watch,
     deadline: Instant,
     progress: ProgressBar,
@@ -138,10 +154,10 @@ impl<'a> Asked<'a> {
         );
         progress.enable_steady_tick(Duration::from_millis(120));
         progress.set_message("asking");
-        let version = rollout.ask(request).await?;
+        let id = rollout.ask(request).await?;
         Ok(Asked {
             rollout,
-            version,
+            id,
             watch,
             deadline: Instant::now() + patience.timeout,
             progress,
@@ -169,10 +185,9 @@ impl<'a> Asked<'a> {
     }
 
     async fn answer(&mut self) -> Result<Answer, Failure> {
-        let version = self.version.clone();
-        let answer = self
-            .follow(|document| document.answered.clone().filter(|answer| answer.request == version))
-            .await?;
+        let id = self.id.clone();
+        let answer =
+            self.follow(|document| document.answered.clone().filter(|answer| answer.request == id)).await?;
         self.answered = true;
         Ok(answer)
     }
@@ -185,7 +200,7 @@ impl<'a> Asked<'a> {
 
     /// A request that another one has replaced before it was looked at will never be answered.
     async fn check_place(&self, document: &Document) -> Result<(), Failure> {
-        if self.is_answered(document) || self.is_in_place().await? {
+        if self.is_answered(document) || self.rollout.holds(&self.id).await? {
             return Ok(());
         }
         // It may have been answered, and then replaced, since the document was read.
@@ -198,17 +213,13 @@ impl<'a> Asked<'a> {
     }
 
     fn is_answered(&self, document: &Document) -> bool {
-        document.answered.as_ref().is_some_and(|answer| answer.request == self.version)
-    }
-
-    async fn is_in_place(&self) -> Result<bool, Failure> {
-        Ok(self.rollout.asked().await?.is_some_and(|asked| asked.version == self.version))
+        document.answered.as_ref().is_some_and(|answer| answer.request == self.id)
     }
 
     async fn give_up(&self, waiting: Vec<String>) -> Result<Failure, Failure> {
         // A conductor may have read it before it was withdrawn, and have answered it since.
         let withdrawn = !self.answered
-            && self.rollout.withdraw(&self.version).await?
+            && self.rollout.withdraw(&self.id).await?
             && !self.is_answered(&document(self.rollout).await?);
         let state = if withdrawn {
             "nobody took the request up, and it was withdrawn"

@@ -55,6 +55,16 @@ enum Verb {
         after_help = "Example:\n  tidegate abort --store directory:///var/lib/tidegate --rollout orders"
     )]
     Abort(AbortArguments),
+    /// Hold back cutovers: none is proposed, and one that is not committed yet is aborted
+    #[command(
+        after_help = "Example:\n  tidegate pause --store directory:///var/lib/tidegate --rollout orders"
+    )]
+    Pause(PauseArguments),
+    /// End the pause
+    #[command(
+        after_help = "Example:\n  tidegate resume --store directory:///var/lib/tidegate --rollout orders"
+    )]
+    Resume(PauseArguments),
     /// Hand the output back to the member that had it before, by a cutover the other way round
     #[command(
         after_help = "Example:\n  tidegate rollback --store directory:///var/lib/tidegate --rollout orders"
@@ -151,6 +161,12 @@ struct AbortArguments {
 }
 
 #[derive(Debug, Args)]
+struct PauseArguments {
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
 struct RollbackArguments {
     #[command(flatten)]
     place: Place,
@@ -198,6 +214,12 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Rollback(arguments) => runtime.block_on(async {
             ask::rollback(&open(&arguments.place)?, (&arguments.waiting).into(), output).await
         }),
+        Verb::Pause(arguments) => {
+            runtime.block_on(async { ask::pause(&open(&arguments.place)?, true, output).await })
+        }
+        Verb::Resume(arguments) => {
+            runtime.block_on(async { ask::pause(&open(&arguments.place)?, false, output).await })
+        }
         Verb::Verify(arguments) => verify_topic(arguments, output),
     }
 }

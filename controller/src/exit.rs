@@ -76,6 +76,7 @@ impl From<tidegate_agent::Error> for Failure {
         let exit = match &error {
             tidegate_agent::Error::Store(_) | tidegate_agent::Error::Timeout { .. } => Exit::Unreachable,
             tidegate_agent::Error::Document(_) => Exit::Failed,
+            tidegate_agent::Error::Refused(_) => Exit::Refused,
         };
         Failure::new(exit, error.code(), &error)
     }

@@ -8,7 +8,9 @@ mod view;
 use tidegate_agent::{Rollout, now};
 use tidegate_protocol::conductor::{Decision, Observation, Seen, conduct};
 use tidegate_protocol::document::Document;
+use tidegate_protocol::edit::{self, Turn};
 use tidegate_protocol::report::{Report, Trouble};
+use tidegate_protocol::request::Refusal;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say};
@@ -46,14 +48,16 @@ pub(crate) async fn watch(rollout: &Rollout, output: Output, why: bool) -> Resul
 pub(crate) async fn waiting(rollout: &Rollout, document: &Document) -> Result<Vec<String>, Failure> {
     let (reports, _) = rollout.reports().await?;
     let seen = reports.into_iter().map(|(report, _)| (report.member, seen(report))).collect();
-    Ok(wait_list(document, &seen).iter().map(ToString::to_string).collect())
+    let (paused, _) = edit(rollout, document).await;
+    Ok(wait_list(document, &seen, paused).iter().map(ToString::to_string).collect())
 }
 
 fn wait_list(
     document: &Document,
     reports: &std::collections::BTreeMap<tidegate_protocol::identity::Member, Seen>,
+    paused: bool,
 ) -> Vec<tidegate_protocol::conductor::Waiting> {
-    match conduct(Observation { document, reports, asked: None, now: now() }) {
+    match conduct(Observation { document, reports, asked: None, paused, now: now() }) {
         Decision::Wait(waiting) => waiting,
         Decision::Change(..) => Vec::new(), // due, and about to be done
     }
@@ -69,10 +73,31 @@ async fn look(rollout: &Rollout) -> Result<View, Failure> {
     let Some((document, _)) = rollout.document().await? else {
         return Err(Failure::unknown_rollout(rollout));
     };
-    let (reports, damaged): (_, Vec<Trouble>) = rollout.reports().await?;
+    let (reports, mut trouble): (_, Vec<Trouble>) = rollout.reports().await?;
+    let (paused, problem) = edit(rollout, &document).await;
+    trouble.extend(problem);
     let reports = reports.into_iter().map(|(report, _)| (report.member, seen(report))).collect();
-    let waiting = wait_list(&document, &reports);
-    Ok(View::new(&rollout.url(), &document, &reports, &waiting, &damaged))
+    let waiting = wait_list(&document, &reports, paused);
+    Ok(View::new(&rollout.url(), &document, paused, &reports, &waiting, &trouble))
+}
+
+/// Whether people have paused the rollout, and what is wrong with what they have written.
+async fn edit(rollout: &Rollout, document: &Document) -> (bool, Option<Trouble>) {
+    let sheet = match rollout.sheet().await {
+        Ok(sheet) => sheet,
+        Err(error) => return (false, Some(error.trouble())),
+    };
+    match tidegate_agent::readable(&sheet) {
+        Err(refusal) => (false, Some(trouble(&refusal))),
+        Ok(keys) => match edit::turn(keys, document.answered.as_ref(), "") {
+            Turn::Mend(refusal) => (edit::is_paused(keys), Some(trouble(&refusal))),
+            Turn::Rest | Turn::Put(_) | Turn::Answer(_) => (edit::is_paused(keys), None),
+        },
+    }
+}
+
+fn trouble(refusal: &Refusal) -> Trouble {
+    Trouble { code: refusal.code().to_owned(), message: refusal.to_string() }
 }
 
 /// Returns whether anybody reads it.

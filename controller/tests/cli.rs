@@ -184,7 +184,8 @@ async fn a_request_that_nobody_takes_up_is_withdrawn_in_time() {
     tidegate(&world, "promote --timeout 0")
         .await
         .failed(TIMEOUT, "nobody took the request up, and it was withdrawn");
-    assert_eq!(world.rollout().asked().await.unwrap(), None);
+    let keys = world.rollout().sheet().await.unwrap().keys.unwrap();
+    assert!(!keys.contains_key("promote") && !keys.contains_key("id"), "{keys:?}");
     let _blue = Job::start(&world, Spec::new(BLUE, 2), None);
     world.goes_on(BLUE).await;
     assert_eq!(world.document().await.answered, None, "a late effect");
@@ -223,8 +224,12 @@ async fn a_request_that_another_one_replaces_is_fenced() {
         let world = Arc::clone(&world);
         async move { tidegate(&world, "promote --timeout 20").await }
     });
-    until("the first request", async || world.rollout().asked().await.unwrap()).await;
-    std::fs::write(world.file("request.json"), r#"{"abort": "yes"}"#).unwrap();
+    let is_there = async || {
+        let keys = world.rollout().sheet().await.unwrap().keys.unwrap();
+        keys.contains_key("promote").then_some(())
+    };
+    until("the first request", is_there).await;
+    std::fs::write(world.file("request"), "abort: true\n").unwrap();
     first.await.unwrap().failed(FENCED, "Fenced: another request took the place of this one");
 }
 
@@ -233,7 +238,7 @@ async fn a_rollout_or_store_that_is_not_there_is_named() {
     let world = World::new();
     for verb in ["status", "promote", "abort", "rollback"] {
         tidegate(&world, verb).await.failed(REFUSED, "UnknownRollout: directory:///");
-        assert!(!world.file("request.json").exists(), "{verb} left a request");
+        assert!(!world.file("request").exists(), "{verb} left a request");
     }
     world.move_store(false);
     let said = tidegate(&world, "status --output json").await;

@@ -37,13 +37,13 @@ impl Seen {
     }
 }
 
-/// A request, and the store's version of it.
+/// A request that was taken: see [`edit`](crate::edit).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Names the edit.
-    pub version: String,
-    /// What was asked for, or why it cannot be read.
-    pub request: Result<Request, Refusal>,
+    /// Names it; no two have the same.
+    pub id: String,
+    /// What was asked for.
+    pub request: Request,
 }
 
 /// All that a decision rests on.
@@ -55,6 +55,8 @@ pub struct Observation<'a> {
     pub reports: &'a BTreeMap<Member, Seen>,
     /// The newest request, answered or not.
     pub asked: Option<&'a Asked>,
+    /// People have paused the rollout: nothing is proposed, and what is only proposed ends.
+    pub paused: bool,
     /// Wall-clock time, for deadlines only.
     pub now: WallTime,
 }
@@ -107,16 +109,16 @@ pub fn conduct(observation: Observation<'_>) -> Decision {
 /// A new request is answered before anything else.
 fn answer(observation: Observation<'_>) -> Option<Decision> {
     let Observation { document, asked, .. } = observation;
-    let Asked { version, request } = asked?;
-    if document.answered.as_ref().is_some_and(|answer| answer.request == *version) {
+    let Asked { id, request } = asked?;
+    if document.answered.as_ref().is_some_and(|answer| answer.request == *id) {
         return None;
     }
-    let done = |attempt| Answer { request: version.clone(), attempt, refusal: None };
+    let done = |attempt| Answer { request: id.clone(), attempt, refusal: None };
     let result = match request {
-        Err(refusal) => Err(refusal.clone()),
-        Ok(Request::Promote { at, to, hand_over }) => boundary::proposal(observation, *at, *to, *hand_over)
+        Request::Promote { .. } if observation.paused => Err(Refusal::Paused),
+        Request::Promote { at, to, hand_over } => boundary::proposal(observation, *at, *to, *hand_over)
             .and_then(|proposal| propose(observation, proposal)),
-        Ok(Request::Abort { attempt }) => abort_asked(observation, *attempt).map(|next| (next, Step::Abort)),
+        Request::Abort { attempt } => abort_asked(observation, *attempt).map(|next| (next, Step::Abort)),
     };
     Some(match result {
         Ok((next, step)) => {
@@ -125,7 +127,7 @@ fn answer(observation: Observation<'_>) -> Option<Decision> {
         }
         Err(refusal) => {
             let refusal = Some((refusal.code().to_owned(), refusal.to_string()));
-            let answer = Answer { request: version.clone(), attempt: None, refusal };
+            let answer = Answer { request: id.clone(), attempt: None, refusal };
             Decision::Change(Box::new(document.answer(answer)), Step::Refuse)
         }
     })
@@ -159,6 +161,9 @@ fn proposed(
     tries_left: Option<u32>,
 ) -> Decision {
     let Observation { document, reports, now, .. } = observation;
+    if observation.paused {
+        return abort(observation, &Refusal::Paused);
+    }
     let from = document.active().member;
     let refused = [from, terms.to]
         .into_iter()

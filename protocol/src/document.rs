@@ -150,7 +150,7 @@ pub struct Past {
 /// What became of the last request: each is answered once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Answer {
-    /// The store's version of the request that is answered.
+    /// The id of the request that is answered.
     pub request: String,
     /// The attempt that it began or ended.
     pub attempt: Option<Attempt>,

@@ -9,11 +9,13 @@
 //! - [`subtask`]: the machine of one parallel gate instance;
 //! - [`member`]: the machine of one job's agent, over all its gates;
 //! - [`conductor`]: moves the document, or says what it waits for;
+//! - [`edit`]: from the keys that people edit to requests, each taken once, and the sentence that they read there;
 //! - [`documents`]: how all of this is written down.
 
 pub mod conductor;
 pub mod document;
 pub mod documents;
+pub mod edit;
 pub mod identity;
 pub mod member;
 pub mod order;

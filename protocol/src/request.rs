@@ -139,6 +139,15 @@ pub enum Refusal {
     #[error("asked for")]
     Asked,
     /// See the text.
+    #[error("the rollout is paused; remove the key pause, or run `tidegate resume`, and ask again")]
+    Paused,
+    /// See the text.
+    #[error(
+        "this was saved from a copy that is older than the last answer; look at the state, and if you still mean it, remove \
+         the key taken"
+    )]
+    OldCopy,
+    /// See the text.
     #[error("{0} was restarted from another snapshot than the proposal names")]
     OriginChanged(Member),
 }
@@ -165,6 +174,8 @@ impl Refusal {
             Refusal::GaveUp(_) => "GaveUp",
             Refusal::DeadlinePassed(_) => "DeadlinePassed",
             Refusal::Asked => "Asked",
+            Refusal::Paused => "Paused",
+            Refusal::OldCopy => "OldCopy",
             Refusal::OriginChanged(_) => "OriginChanged",
         }
     }

@@ -7,7 +7,6 @@ use tidegate_protocol::document::{Document, HandOver, Settings, Terms};
 use tidegate_protocol::documents::{Error, v1};
 use tidegate_protocol::identity::{Attempt, CheckpointId, Color, Member, Origin, Snapshot};
 use tidegate_protocol::order::Order;
-use tidegate_protocol::request::{Refusal, Request};
 use tidegate_protocol::time::{EventTime, WallTime};
 
 const DOCUMENT: &str = include_str!("golden/document-v1-reclaimed.json");
@@ -67,30 +66,6 @@ fn owners_that_are_empty_or_do_not_ascend_are_damage() {
         let written = String::from_utf8(v1::write_document(&damaged, &nonce)).unwrap();
         assert_eq!(code(&written), "DocumentDamaged");
     }
-}
-
-#[test]
-fn an_unreadable_request_says_what_to_write() {
-    for (text, part) in [
-        ("[]", "keys are promote"),
-        ("{\"promote\": 5}", "text values"),
-        ("{\"promotion\": \"now\"}", "promotion"),
-        ("{\"promote\": \"soon\"}", "+30s"),
-        ("{\"promote\": \"now\", \"abort\": \"yes\"}", "both set"),
-        ("{\"promote\": \"now\", \"to\": \"green\"}", "green-2"),
-        ("{\"promote\": \"now\", \"hand-over\": \"fast\"}", "overlapped"),
-        ("{\"abort\": \"maybe\"}", "neither yes nor an attempt"),
-    ] {
-        let error = v1::read_request(text.as_bytes()).expect_err(text);
-        assert!(
-            matches!(error, Refusal::RequestUnreadable(_)) && error.to_string().contains(part),
-            "{error}"
-        );
-    }
-    for nothing in ["", " \n", "{}", "{\"id\": \"7\"}"] {
-        assert_eq!(v1::read_request(nothing.as_bytes()), Ok(None));
-    }
-    assert_eq!(v1::read_request(b"{\"abort\": \"yes\"}"), Ok(Some(Request::Abort { attempt: None })));
 }
 
 fn time() -> impl Strategy<Value = EventTime> {

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tidegate_protocol::conductor::Asked;
 use tidegate_protocol::document::{Answer, Document, HandOver, LatePolicy, Reclaim, Settings, Terms};
 use tidegate_protocol::documents::v1;
+use tidegate_protocol::edit::{self, Keys, Turn};
 use tidegate_protocol::identity::{
     Attempt, CheckpointId, Color, Epoch, Incarnation, Member, Origin, Snapshot,
 };
@@ -155,6 +157,7 @@ fn reports_are_written_and_read_as_ever() {
 
 #[test]
 fn requests_are_written_and_read_as_ever() {
+    let text = |keys: &Keys| (serde_json::to_string_pretty(keys).unwrap() + "\n").into_bytes();
     let promote = |at, to, hand_over| Request::Promote { at, to, hand_over };
     for (name, request) in [
         ("request-promote-now.json", promote(When::Now, None, None)),
@@ -163,9 +166,16 @@ fn requests_are_written_and_read_as_ever() {
         ("request-abort.json", Request::Abort { attempt: None }),
         ("request-abort-one.json", Request::Abort { attempt: Some(Attempt(3)) }),
     ] {
-        let written = v1::write_request(&request, "1");
-        golden(name, &written);
-        assert_eq!(v1::read_request(&written).unwrap(), Some(request));
+        let keys = edit::ask(&Keys::new(), &request, "1").unwrap();
+        golden(name, &text(&keys));
+        let last = Answer { request: "0".to_owned(), attempt: None, refusal: None };
+        let Turn::Put(taken) = edit::turn(&keys, Some(&last), "unused") else {
+            panic!("{keys:?} is not taken")
+        };
+        let name = name.replace("request", "request-taken");
+        golden(&name, &text(&taken));
+        let asked = Asked { id: "1".to_owned(), request };
+        assert_eq!(edit::turn(&taken, Some(&last), "unused"), Turn::Answer(asked));
     }
 }
 

@@ -75,11 +75,12 @@ fn proposed() -> Document {
 fn view(document: &Document, seen: &[(Report, u64)]) -> View {
     let reports: BTreeMap<Member, Seen> =
         seen.iter().cloned().map(|(report, silent_ms)| (report.member, Seen { report, silent_ms })).collect();
-    let waiting = match conduct(Observation { document, reports: &reports, asked: None, now: NOW }) {
-        Decision::Wait(waiting) => waiting,
-        Decision::Change(..) => Vec::new(),
-    };
-    View::new("directory:///s", document, &reports, &waiting, &[])
+    let waiting =
+        match conduct(Observation { document, reports: &reports, asked: None, paused: false, now: NOW }) {
+            Decision::Wait(waiting) => waiting,
+            Decision::Change(..) => Vec::new(),
+        };
+    View::new("directory:///s", document, false, &reports, &waiting, &[])
 }
 
 fn roles(view: &View) -> Vec<&'static str> {

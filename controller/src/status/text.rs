@@ -28,6 +28,13 @@ pub(super) fn tree(view: &View) -> String {
         ),
         None => line(&mut text, 0, &format!("no cutover, {} is active", view.active)),
     }
+    if view.paused {
+        line(
+            &mut text,
+            0,
+            "paused: nothing is proposed until `tidegate resume`, or the key pause is removed",
+        );
+    }
     for member in &view.members {
         tell_member(&mut text, member);
     }

@@ -20,6 +20,8 @@ pub(crate) struct View {
     pub(crate) epoch: u64,
     pub(crate) active: Member,
     pub(crate) settled: Millis,
+    /// People have set the key `pause`.
+    pub(crate) paused: bool,
     pub(crate) cutover: Option<CutoverView>,
     pub(crate) members: Vec<MemberView>,
     pub(crate) waiting: Vec<WaitingView>,
@@ -110,9 +112,10 @@ impl View {
     pub(crate) fn new(
         store: &str,
         document: &Document,
+        paused: bool,
         reports: &BTreeMap<Member, Seen>,
         waiting: &[Waiting],
-        damaged: &[Trouble],
+        trouble: &[Trouble],
     ) -> View {
         let mut names: Vec<Member> = document.owners.iter().map(|owner| owner.member).collect();
         names.extend(reports.keys());
@@ -124,13 +127,14 @@ impl View {
             epoch: document.epoch.0,
             active: document.active().member,
             settled: document.settled.finite(),
+            paused,
             cutover: cutover(document),
             members: names
                 .into_iter()
                 .map(|member| MemberView::new(document, member, reports.get(&member)))
                 .collect(),
             waiting: waiting.iter().map(WaitingView::new).collect(),
-            trouble: damaged.iter().map(TroubleView::new).collect(),
+            trouble: trouble.iter().map(TroubleView::new).collect(),
             history: document.history.iter().map(PastView::new).collect(),
         }
     }

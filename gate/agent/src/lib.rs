@@ -9,6 +9,7 @@
 
 mod agent;
 mod config;
+mod edits;
 mod instruction;
 mod observer;
 mod rollout;
@@ -17,6 +18,7 @@ mod stores;
 
 pub use agent::{Agent, Teller};
 pub use config::{AgentConfig, ConfigError};
+pub use edits::readable;
 pub use instruction::{Instruction, Level, NumberedOrder};
 pub use observer::Observer;
 pub use rollout::{Error, Known, Rollout};

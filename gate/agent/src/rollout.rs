@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_protocol::conductor::Asked;
 use tidegate_protocol::document::Document;
 use tidegate_protocol::documents::{self, v1};
+use tidegate_protocol::edit::{self, Keys};
 use tidegate_protocol::identity::Member;
 use tidegate_protocol::report::{Report, Trouble};
 use tidegate_protocol::request::{Refusal, Request};
-use tidegate_store::{Object, Slot, Store, Stored, Version, Watch};
+use tidegate_store::{Notice, Object, Sheet, Slot, Store, Stored, Version, Watch};
+
+use crate::edits::{fresh, readable};
 
 /// No single call on a store may take longer.
 const CALL: Duration = Duration::from_secs(5);
@@ -27,6 +29,9 @@ pub enum Error {
     /// What the store holds.
     #[error(transparent)]
     Document(#[from] documents::Error),
+    /// What people have asked for.
+    #[error("{}: {_0}", _0.code())]
+    Refused(#[from] Refusal),
     /// No answer in time. A write may still be applied.
     #[error("StoreTimeout: {store} did not answer within {seconds} s; check that it is up")]
     Timeout {
@@ -43,6 +48,7 @@ impl Error {
         match self {
             Error::Store(error) => error.code(),
             Error::Document(error) => error.code(),
+            Error::Refused(refusal) => refusal.code(),
             Error::Timeout { .. } => "StoreTimeout",
         }
     }
@@ -114,45 +120,57 @@ impl Rollout {
         self.write(&Object::Document, expected, &v1::write_document(document, &nonce)).await
     }
 
-    /// The newest request; `None` when nothing is asked for. One that is too large to be read is one to refuse: it must not
-    /// keep the conductor from its work.
-    pub async fn asked(&self) -> Result<Option<Asked>, Error> {
-        let stored = match self.read(&Object::Request).await {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return Ok(None),
-            Err(Error::Store(error @ tidegate_store::Error::TooLarge { bytes, .. })) => {
-                let request = Err(Refusal::RequestUnreadable(error.to_string()));
-                return Ok(Some(Asked { version: format!("{bytes} bytes"), request }));
-            }
-            Err(error) => return Err(error),
-        };
-        let request = v1::read_request(&stored.bytes).transpose();
-        Ok(request.map(|request| Asked { version: stored.version.to_string(), request }))
+    /// The object that people edit.
+    pub async fn sheet(&self) -> Result<Sheet, Error> {
+        self.bounded(self.store.read_sheet()).await
     }
 
-    /// Asks for something; the version names the request in its answer.
+    /// Puts these keys in the place of those that were read.
+    pub async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
+        self.bounded(self.store.write_sheet(old, keys)).await
+    }
+
+    /// Shows something where people look besides, if the store has such a place.
+    pub async fn announce(&self, notice: &Notice) -> Result<(), Error> {
+        self.bounded(self.store.announce(notice)).await
+    }
+
+    /// Asks for something, in the place of what was asked for and not taken yet; returns the id that its answer names.
     pub async fn ask(&self, request: &Request) -> Result<String, Error> {
+        let id = fresh();
+        self.edit(|keys| edit::ask(keys, request, &id)).await?;
+        Ok(id)
+    }
+
+    /// Takes a request back, if it is there still; returns whether it was.
+    pub async fn withdraw(&self, id: &str) -> Result<bool, Error> {
+        self.edit(|keys| Ok(edit::withdraw(keys, id))).await
+    }
+
+    /// Whether a request is there still: not replaced, not withdrawn, and not followed by another one.
+    pub async fn holds(&self, id: &str) -> Result<bool, Error> {
+        Ok(self.sheet().await?.keys.is_ok_and(|keys| edit::holds(&keys, id)))
+    }
+
+    /// Pauses the rollout, or lets it go on; returns whether that was a change.
+    pub async fn pause(&self, paused: bool) -> Result<bool, Error> {
+        self.edit(|keys| Ok(edit::pause(keys, paused))).await
+    }
+
+    /// Changes the keys that are there, whatever else changes them meanwhile; returns whether there was anything to change.
+    async fn edit(&self, change: impl Fn(&Keys) -> Result<Keys, Refusal>) -> Result<bool, Error> {
         loop {
-            let last = self.read(&Object::Request).await?.map(|stored| stored.version);
-            let bytes = v1::write_request(request, &uuid::Uuid::new_v4().to_string());
-            match self.write(&Object::Request, last.as_ref(), &bytes).await {
-                Ok(version) => return Ok(version.to_string()),
+            let sheet = self.sheet().await?;
+            let keys = readable(&sheet)?;
+            let next = change(keys)?;
+            if next == *keys {
+                return Ok(false);
+            }
+            match self.write_sheet(&sheet, &next).await {
+                Ok(_) => return Ok(true),
                 Err(error) if error.is_conflict() => continue,
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    /// Takes a request back, if it is still the newest one; returns whether it was.
-    pub async fn withdraw(&self, version: &str) -> Result<bool, Error> {
-        let Some(stored) = self.read(&Object::Request).await? else { return Ok(false) };
-        if stored.version.to_string() != version {
-            return Ok(false);
-        }
-        match self.write(&Object::Request, Some(&stored.version), b"{}\n").await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_conflict() => Ok(false),
-            Err(error) => Err(error),
         }
     }
 

@@ -5,16 +5,18 @@ use std::time::Instant;
 
 use tidegate_protocol::conductor::{Decision, Observation, SILENT_MS, Seen, Step, conduct};
 use tidegate_protocol::document::{Answer, Document};
+use tidegate_protocol::edit;
 use tidegate_protocol::identity::{Epoch, Incarnation, Member, Origin};
 use tidegate_protocol::member::{News, wrong_state};
 use tidegate_protocol::report::{Report, Trouble};
-use tidegate_store::Version;
+use tidegate_store::{Notice, Version};
 
+use crate::edits::{Edits, fresh, readable};
 use crate::rollout::{Error, Known, Rollout};
 use crate::{Observer, now};
 
-/// More steps than one request can need in a row.
-const STEPS: usize = 4;
+/// More steps than one edit can need in a row.
+const STEPS: usize = 6;
 
 /// Another job has the member's slot and is alive.
 pub(crate) const COLOR_TAKEN: &str = "ColorTaken";
@@ -49,6 +51,7 @@ pub(crate) struct Desk {
     found_document: bool,
     slot: Option<Version>,
     observer: Observer,
+    edits: Edits,
 }
 
 impl Desk {
@@ -60,6 +63,7 @@ impl Desk {
             found_document: false,
             slot: None,
             observer: Observer::default(),
+            edits: Edits::default(),
         }
     }
 
@@ -119,14 +123,18 @@ impl Desk {
         self.blank.member
     }
 
-    /// Creates the first document. A request that is older than it never fires: it counts as answered.
+    /// Creates the first document. What was asked for before it never fires: it is forgotten first, and counts as answered.
     async fn create(&mut self, document: Document, found: &mut Found) -> Result<(), Error> {
-        let stale = self.rollout.asked().await?.map(|asked| Answer {
-            request: asked.version,
-            attempt: None,
-            refusal: Some(("Stale".to_owned(), "it was asked before the rollout was created".to_owned())),
-        });
-        let document = Document { answered: stale, ..document };
+        let sheet = self.rollout.sheet().await?;
+        let mut answered = None;
+        if let Ok(keys) = readable(&sheet)
+            && let Some((left, request)) = edit::forget(keys, &fresh())
+        {
+            self.rollout.write_sheet(&sheet, &left).await?;
+            let message = "it was asked before the rollout was created; ask again".to_owned();
+            answered = Some(Answer { request, attempt: None, refusal: Some(("Stale".to_owned(), message)) });
+        }
+        let document = Document { answered, ..document };
         match self.rollout.write_document(None, &document).await {
             Ok(_) => found.said.push(format!("created the document of rollout {}", document.rollout)),
             Err(error) if error.is_conflict() => {}
@@ -230,7 +238,6 @@ impl Desk {
         found: &mut Found,
     ) -> Result<bool, Error> {
         let (reports, _) = self.rollout.reports().await?;
-        let asked = self.rollout.asked().await?;
         let own = reports.iter().find(|(report, _)| report.member == self.member());
         if own.is_some_and(|(report, _)| report.instance != self.blank.instance) {
             return Ok(false);
@@ -240,17 +247,32 @@ impl Desk {
         if active != self.member() && reports.get(&active).is_some_and(Seen::is_alive) {
             return Ok(false);
         }
-        let observation =
-            Observation { document: &document, reports: &reports, asked: asked.as_ref(), now: now() };
-        let Decision::Change(next, step) = conduct(observation) else { return Ok(false) };
-        match self.rollout.write_document(Some(&version), &next).await {
-            Ok(_) => {
-                found.said.push(describe(step, &next));
-                Ok(true)
+        let Some(edit) = self.edits.look(&self.rollout, &document).await? else { return Ok(true) };
+        let observation = Observation {
+            document: &document,
+            reports: &reports,
+            asked: edit.asked.as_ref(),
+            paused: edit.paused,
+            now: now(),
+        };
+        let changed = match conduct(observation) {
+            Decision::Change(next, step) => {
+                match self.rollout.write_document(Some(&version), &next).await {
+                    Ok(_) => {
+                        found.said.push(format!("epoch {}: {}", next.epoch.0, describe(step, &next)));
+                        self.edits.announce(&self.rollout, notice(step, &next), &mut found.said).await;
+                    }
+                    Err(error) if error.is_conflict() => {}
+                    Err(error) => return Err(error),
+                }
+                true
             }
-            Err(error) if error.is_conflict() => Ok(true),
-            Err(error) => Err(error),
-        }
+            Decision::Wait(waiting) => {
+                self.edits.tell(&self.rollout, &edit, &document, &waiting, &mut found.said).await;
+                false
+            }
+        };
+        edit.failed.map_or(Ok(changed), Err)
     }
 }
 
@@ -280,8 +302,7 @@ fn describe(step: Step, document: &Document) -> String {
             format!("attempt {} to {} at {}", terms.attempt.0, terms.to, terms.at)
         })
     };
-    let refusal = || document.answered.as_ref().and_then(|answer| answer.refusal.clone());
-    let what = match step {
+    match step {
         Step::Propose => format!("proposed {}", attempt()),
         Step::ProposeHigher => format!("proposed a higher boundary, {}", attempt()),
         Step::Commit => format!("committed {}", attempt()),
@@ -289,9 +310,29 @@ fn describe(step: Step, document: &Document) -> String {
         Step::Finish => format!("finished {}", attempt()),
         Step::Settle => format!("settled below {}", document.settled),
         Step::Refuse => {
-            let (code, message) = refusal().unwrap_or_default();
+            let (code, message) = refusal(document);
             format!("refused a request: {code}: {message}")
         }
+    }
+}
+
+/// A step for people: a refusal under its own name, any other step under the step's.
+fn notice(step: Step, document: &Document) -> Notice {
+    let text = describe(step, document);
+    let (reason, message, warning) = match step {
+        Step::Refuse => {
+            let (code, message) = refusal(document);
+            (code, message, true)
+        }
+        Step::Abort => ("Aborted".to_owned(), text, true),
+        Step::Propose | Step::ProposeHigher => ("Proposed".to_owned(), text, false),
+        Step::Commit => ("Committed".to_owned(), text, false),
+        Step::Finish => ("Finished".to_owned(), text, false),
+        Step::Settle => ("Settled".to_owned(), text, false),
     };
-    format!("epoch {}: {what}", document.epoch.0)
+    Notice { reason, message, warning }
+}
+
+fn refusal(document: &Document) -> (String, String) {
+    document.answered.as_ref().and_then(|answer| answer.refusal.clone()).unwrap_or_default()
 }

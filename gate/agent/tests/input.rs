@@ -9,10 +9,11 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tidegate_agent::{AgentConfig, Instruction, Level, NumberedOrder, Rollout};
-use tidegate_protocol::documents::v1;
+use tidegate_protocol::edit;
 use tidegate_protocol::identity::{Color, Epoch, Member};
 use tidegate_protocol::order::Order;
-use tidegate_store::MAX_OBJECT_BYTES;
+use tidegate_protocol::request::Request;
+use tidegate_store::{MAX_OBJECT_BYTES, Sheet, Stored, Version};
 
 const DOCUMENT: &[u8] = include_bytes!("../../../protocol/tests/golden/document-v1-reclaimed.json");
 const REPORT: &[u8] = include_bytes!("../../../protocol/tests/golden/report-v1.json");
@@ -104,10 +105,9 @@ fn instructions_are_written_and_read_as_ever() {
 fn a_request_that_is_too_large_is_refused_and_stops_nothing() {
     let root = tempfile::tempdir().unwrap();
     let large = vec![b' '; MAX_OBJECT_BYTES + 1];
-    let rollout = rollout(root.path(), &[("request.json", &large)]);
-    let asked = now(rollout.asked()).unwrap().unwrap();
-    let text = asked.request.unwrap_err().to_string();
-    assert!(text.starts_with("StoreTooLarge: request of directory://"), "{text}");
+    let rollout = rollout(root.path(), &[("request", &large)]);
+    let error = now(rollout.ask(&Request::Abort { attempt: None })).unwrap_err();
+    assert!(error.to_string().starts_with("StoreTooLarge: request of directory://"), "{error}");
 }
 
 #[test]
@@ -169,7 +169,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 0..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let names = ["document.json", "reports/blue-1.json", "request.json"];
+        let names = ["document.json", "reports/blue-1.json", "request"];
         let mut bytes = [DOCUMENT, REPORT, REQUEST][which].to_vec();
         for (index, byte, kind) in changes {
             let index = index.index(bytes.len());
@@ -184,16 +184,19 @@ proptest! {
         }
         let root = tempfile::tempdir().unwrap();
         let rollout = rollout(root.path(), &[(names[which], &bytes)]);
-        let (document, reports, asked) = now(async {
-            (rollout.document().await, rollout.reports().await, rollout.asked().await)
+        let (document, reports, sheet) = now(async {
+            (rollout.document().await, rollout.reports().await, rollout.sheet().await)
         });
         if let Err(error) = document {
             prop_assert!(error.to_string().starts_with(error.code()) && error.to_string().len() < 4_000);
         }
         let (reports, trouble) = reports.unwrap();
         prop_assert_eq!(reports.len() + trouble.len(), usize::from(which == 1));
-        if let Some(asked) = asked.unwrap() {
-            prop_assert_eq!(asked.request.ok(), v1::read_request(&bytes).ok().flatten());
+        let sheet = sheet.unwrap();
+        if let Ok(keys) = &sheet.keys {
+            let told = edit::tell(keys, "a sentence");
+            let again = Sheet::of_text(Some(Stored { version: Version::new("2"), bytes: sheet.text(&told) }));
+            prop_assert_eq!(again.keys, Ok(told));
         }
     }
 }

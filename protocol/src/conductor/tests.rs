@@ -1,3 +1,4 @@
+mod pausing;
 mod settling;
 
 use std::collections::BTreeSet;
@@ -100,8 +101,8 @@ fn promote(at: &str) -> Request {
 }
 
 fn decide(document: &Document, reports: &Reports, request: Option<Request>, now: u64) -> Decision {
-    let asked = request.map(|request| Asked { version: "v1".to_owned(), request: Ok(request) });
-    conduct(Observation { document, reports, asked: asked.as_ref(), now: w(now) })
+    let asked = request.map(|request| Asked { id: "r1".to_owned(), request });
+    conduct(Observation { document, reports, asked: asked.as_ref(), paused: false, now: w(now) })
 }
 
 fn changed(decision: Decision) -> (Document, Step) {
@@ -277,22 +278,11 @@ fn a_request_is_answered_once() {
     assert_eq!(waits(decide(&document, &reports(100, 50), Some(promote("now")), 2)), [""; 0]);
     let refusal = changed(decide(&first(), &Reports::new(), Some(promote("now")), 0)).0;
     assert_eq!(waits(decide(&refusal, &reports(100, 50), Some(promote("now")), 2)), [""; 0]);
-    let asked = Asked { version: "v2".to_owned(), request: Ok(promote("now")) };
+    let asked = Asked { id: "r2".to_owned(), request: promote("now") };
     let reports = reports(100, 50);
-    let observation = Observation { document: &refusal, reports: &reports, asked: Some(&asked), now: w(3) };
+    let observation =
+        Observation { document: &refusal, reports: &reports, asked: Some(&asked), paused: false, now: w(3) };
     assert_eq!(changed(conduct(observation)).1, Step::Propose);
-}
-
-#[test]
-fn an_unreadable_request_is_answered_too() {
-    let asked = Asked { version: "v".to_owned(), request: Err(Refusal::RequestUnreadable("x".to_owned())) };
-    let (document, reports) = (first(), reports(1, 1));
-    let observation = Observation { document: &document, reports: &reports, asked: Some(&asked), now: w(0) };
-    let (next, step) = changed(conduct(observation));
-    assert_eq!(
-        (step, next.answered.unwrap().refusal.unwrap().0),
-        (Step::Refuse, "RequestUnreadable".to_owned())
-    );
 }
 
 /// P11.

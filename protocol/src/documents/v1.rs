@@ -3,14 +3,12 @@
 mod document;
 mod header;
 mod report;
-mod request;
 #[cfg(test)]
 mod tests;
 
 pub use document::{read_document, write_document};
 pub use header::{read_header, write_header};
 pub use report::{read_report, write_report};
-pub use request::{read_request, write_request};
 
 use std::collections::BTreeMap;
 use std::fmt;

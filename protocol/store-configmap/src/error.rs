@@ -14,21 +14,27 @@ use crate::place::Place;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     verb: &'static str,
-    /// The ConfigMap's name; empty for those that have none.
+    resource: &'static str,
+    /// The object's name; empty for those that have none.
     name: String,
 }
 
 impl Call {
+    /// On ConfigMaps.
     pub(crate) fn new(verb: &'static str, name: &str) -> Call {
-        Call { verb, name: name.to_owned() }
+        Call::on("configmaps", verb, name)
+    }
+
+    pub(crate) fn on(resource: &'static str, verb: &'static str, name: &str) -> Call {
+        Call { verb, resource, name: name.to_owned() }
     }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name.as_str() {
-            "" => write!(f, "{} configmaps", self.verb),
-            name => write!(f, "{} configmaps {name}", self.verb),
+            "" => write!(f, "{} {}", self.verb, self.resource),
+            name => write!(f, "{} {} {name}", self.verb, self.resource),
         }
     }
 }
@@ -73,6 +79,16 @@ pub(crate) fn ambiguous(place: &Place, object: &Object, cause: Option<Cause>) ->
 pub(crate) fn other_rights(place: &Place) -> Error {
     let reason = "the rights of its account have just changed".to_owned();
     Error::Unreachable { store: place.url(), reason, cause: None }
+}
+
+/// Two rollouts in one place would overwrite each other.
+pub(crate) fn of_another(place: &Place, config_map: &str, rollout: &str) -> Error {
+    Error::NotAStore {
+        store: place.url(),
+        reason: format!("its ConfigMap {config_map} belongs to rollout {rollout}"),
+        way_out: "give each rollout a URL of its own, which ends with the rollout's name".to_owned(),
+        cause: None,
+    }
 }
 
 /// An answer without uid or resource version: whatever it is, it is no API server.
@@ -138,13 +154,13 @@ fn refusal(place: &Place, call: &Call, status: &Status) -> Option<Error> {
 
 /// The right that the call lacks. `create` has another way out.
 fn grant(call: &Call) -> String {
-    match call.verb {
-        "create" => format!(
-            "the verb create on configmaps (or create {} empty, for an account with patch)",
-            call.name
-        ),
-        verb if call.name.is_empty() => format!("the verb {verb} on configmaps"),
-        verb => format!("the verb {verb} on configmaps (resourceNames {})", call.name),
+    let Call { verb, resource, name } = call;
+    match (*verb, name.as_str()) {
+        (verb, "") => format!("the verb {verb} on {resource}"),
+        ("create", name) => {
+            format!("the verb create on {resource} (or create {name} empty, for an account with patch)")
+        }
+        (verb, name) => format!("the verb {verb} on {resource} (resourceNames {name})"),
     }
 }
 

@@ -2,12 +2,15 @@
 //! `?kubeconfig=/path` behind it.
 //!
 //! ```text
-//! <name>.<rollout>                 the request; what people edit has the plain name
-//! <name>.<rollout>.document        the cutover document, alone
-//! <name>.<rollout>.report.<slot>   one per member
+//! <name>                 the request: what people edit has the plain name
+//! <name>.document        the cutover document, alone
+//! <name>.report.<slot>   one per member
 //! ```
 //!
-//! Each holds the object's bytes under one key, readable where they are text, and carries the labels
+//! All three belong to one rollout, whose name they carry as a label; where another one's label is, nothing is read or written.
+//! The request's keys are those of its `data`, one by one, and what happens to it becomes an event on it.
+//!
+//! Each of the others holds the object's bytes under one key, readable where they are text, and carries the labels
 //! `app.kubernetes.io/managed-by: tidegate`, `tidegate.io/store` and `tidegate.io/rollout`. A write changes that key, these
 //! labels and one annotation; all else in the ConfigMap is somebody else's and stays. A ConfigMap without the key is an object
 //! that does not exist yet: so the ConfigMaps can be made in advance for an account that may not create any.
@@ -16,7 +19,7 @@
 //! reads find nothing there, the first write says [`Error::Missing`].
 //!
 //! # Rights
-//! RBAC cannot limit `create` to names, nor a `list` or `watch` by labels. So there are two ways, see the folder `roles` and `docs/store-configmap.md`:
+//! RBAC cannot limit `create` to names, nor a `list` or `watch` by labels. So there are two ways, see the folder `roles` and `docs/stores.md`:
 //! * `get`, `list`, `watch`, `create` and `patch` on the ConfigMaps of a namespace that holds nothing else.
 //! * `get`, `watch` and `patch` on named ConfigMaps only, which somebody else created empty. The names of the reports are then
 //!   taken from the account's own rights (a `SelfSubjectRulesReview`, open to every account), each is watched by its name, and
@@ -39,7 +42,10 @@ mod reach;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tidegate_store::{Error, MAX_OBJECT_BYTES, Object, Slot, Store, Stored, Version, Watch};
+use k8s_openapi::api::core::v1::ConfigMap;
+use tidegate_store::{
+    Error, Keys, MAX_OBJECT_BYTES, Notice, Object, Sheet, Slot, Store, Stored, Version, Watch,
+};
 
 use crate::content::Written;
 use crate::error::Call;
@@ -68,10 +74,14 @@ impl ConfigMapStore {
     }
 
     async fn create(&self, object: &Object, bytes: &[u8]) -> Result<Version, Error> {
+        let place = &self.reach.place;
         match self.reach.get(object).await? {
-            None => self.reach.create(object, bytes).await,
+            None => self.reach.create(object, &content::create(place, object, bytes)).await,
             Some(there) => match (Written::of(&there.metadata), content::bytes(there, object)) {
-                (Some(empty), None) => self.reach.replace(object, &empty, None, bytes).await,
+                (Some(empty), None) => {
+                    let patch = content::replace(place, object, &empty, bytes);
+                    self.reach.replace(object, None, patch).await
+                }
                 (found, _) => Err(self.conflict(object, None, found)),
             },
         }
@@ -85,6 +95,11 @@ impl ConfigMapStore {
             expected: expected.cloned(),
             found,
         }
+    }
+
+    fn written(&self, object: &Object, found: &ConfigMap) -> Result<Written, Error> {
+        let call = Call::new("get", &self.reach.place.config_map(object));
+        Written::of(&found.metadata).ok_or_else(|| error::no_version(&self.reach.place, &call))
     }
 
     fn check_size(&self, object: &Object, bytes: &[u8]) -> Result<(), Error> {
@@ -123,9 +138,7 @@ impl Store for ConfigMapStore {
 
     async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
         let Some(found) = self.reach.get(object).await? else { return Ok(None) };
-        let call = Call::new("get", &self.reach.place.config_map(object));
-        let written =
-            Written::of(&found.metadata).ok_or_else(|| error::no_version(&self.reach.place, &call))?;
+        let written = self.written(object, &found)?;
         let Some(bytes) = content::bytes(found, object) else { return Ok(None) };
         self.check_size(object, &bytes)?;
         Ok(Some(Stored { version: written.version(), bytes }))
@@ -140,9 +153,41 @@ impl Store for ConfigMapStore {
         self.check_size(object, bytes)?;
         let Some(expected) = expected else { return self.create(object, bytes).await };
         match Written::parse(expected) {
-            Some(old) => self.reach.replace(object, &old, Some(expected), bytes).await,
+            Some(old) => {
+                let patch = content::replace(&self.reach.place, object, &old, bytes);
+                self.reach.replace(object, Some(expected), patch).await
+            }
             None => Err(self.conflict(object, Some(expected), None)),
         }
+    }
+
+    async fn read_sheet(&self) -> Result<Sheet, Error> {
+        let Some(found) = self.reach.get(&Object::Request).await? else {
+            return Ok(Sheet::of_keys(None, Keys::new()));
+        };
+        let written = self.written(&Object::Request, &found)?;
+        Ok(Sheet::of_keys(Some(written.version()), content::keys(found)))
+    }
+
+    async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
+        let (place, object) = (&self.reach.place, Object::Request);
+        let Some(expected) = &old.version else {
+            return match self.reach.get(&object).await? {
+                None => self.reach.create(&object, &content::create_keys(place, keys)).await,
+                Some(found) => Err(self.conflict(&object, None, Written::of(&found.metadata))),
+            };
+        };
+        match Written::parse(expected) {
+            Some(written) => {
+                let patch = content::replace_keys(place, &written, old.keys.as_ref().ok(), keys);
+                self.reach.replace(&object, Some(expected), patch).await
+            }
+            None => Err(self.conflict(&object, Some(expected), None)),
+        }
+    }
+
+    async fn announce(&self, notice: &Notice) -> Result<(), Error> {
+        self.reach.announce(notice).await
     }
 
     async fn reports(&self) -> Result<Vec<Slot>, Error> {

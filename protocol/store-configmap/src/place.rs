@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tidegate_store::{Error, Object, Slot, check_name};
 
 const SCHEME: &str = "configmap://";
@@ -22,7 +23,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Reads a URL like `configmap://shop/tidegate` or `configmap://shop/tidegate?kubeconfig=/etc/tidegate/kubeconfig`:
+    /// Reads a URL like `configmap://shop/orders` or `configmap://shop/orders?kubeconfig=/etc/tidegate/kubeconfig`:
     /// namespace and name, each as [`check_name`] wants it, and the path of a kubeconfig, taken as it stands.
     /// [`Error::NotAStore`] otherwise.
     pub fn parse(url: &str) -> Result<Location, Error> {
@@ -30,7 +31,7 @@ impl Location {
             store: without_credentials(url).to_owned(),
             reason: "it is no URL of ConfigMaps".to_owned(),
             way_out: format!(
-                "write {SCHEME}, a namespace, / and a name of a-z, 0-9 and -, like {SCHEME}shop/tidegate, \
+                "write {SCHEME}, a namespace, / and a name of a-z, 0-9 and -, like {SCHEME}shop/orders, \
                  and behind it ?{KUBECONFIG}/path where one is to be used"
             ),
             cause: None,
@@ -92,10 +93,9 @@ impl Place {
     /// The ConfigMap that holds the object. What people edit has the plain name.
     pub(crate) fn config_map(&self, object: &Object) -> String {
         let Location { name, .. } = &self.location;
-        let rollout = &self.rollout;
         match object {
-            Object::Document => format!("{name}.{rollout}.document"),
-            Object::Request => format!("{name}.{rollout}"),
+            Object::Document => format!("{name}.document"),
+            Object::Request => name.clone(),
             Object::Report(slot) => format!("{}{slot}", self.report_prefix()),
         }
     }
@@ -111,6 +111,12 @@ impl Place {
             || self.slot(config_map).is_some()
     }
 
+    /// The rollout that a ConfigMap is labelled with, if it is another one.
+    pub(crate) fn other_rollout<'a>(&self, metadata: &'a ObjectMeta) -> Option<&'a str> {
+        let label = metadata.labels.as_ref()?.get(ROLLOUT)?;
+        (*label != self.rollout).then_some(label)
+    }
+
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         let Location { name, .. } = &self.location;
         [MANAGED_BY, (STORE, name), (ROLLOUT, &self.rollout)]
@@ -123,15 +129,16 @@ impl Place {
     }
 
     fn report_prefix(&self) -> String {
-        format!("{}.{}.report.", self.location.name, self.rollout)
+        format!("{}.report.", self.location.name)
     }
 }
 
-/// The key in the ConfigMap's data under which the bytes are, called like the files of a directory.
+/// The key in the ConfigMap's data under which the bytes are, called like the files of a directory. The request's is used by
+/// nobody: it has keys of its own.
 pub(crate) fn key(object: &Object) -> &'static str {
     match object {
         Object::Document => "document.json",
-        Object::Request => "request.json",
+        Object::Request => "request",
         Object::Report(_) => "report.json",
     }
 }
@@ -150,10 +157,10 @@ mod tests {
 
     #[test]
     fn a_url_is_a_namespace_and_a_name() {
-        let orders = place("configmap://shop/tidegate", "orders");
-        assert_eq!(orders.url(), "configmap://shop/tidegate");
+        let orders = place("configmap://shop/orders", "orders");
+        assert_eq!(orders.url(), "configmap://shop/orders");
         assert_eq!((orders.namespace(), orders.kubeconfig()), ("shop", None));
-        let url = "configmap://shop/tidegate?kubeconfig=/a b/kubeconfig";
+        let url = "configmap://shop/orders?kubeconfig=/a b/kubeconfig";
         let elsewhere = place(url, "orders");
         assert_eq!(elsewhere.url(), url);
         assert_eq!(elsewhere.kubeconfig(), Some(Path::new("/a b/kubeconfig")));
@@ -163,43 +170,52 @@ mod tests {
             "configmap://",
             "configmap://shop",
             "configmap://shop/",
-            "configmap:///tidegate",
-            "configmap://shop/tidegate/",
-            "configmap://shop/tidegate/more",
+            "configmap:///orders",
+            "configmap://shop/orders/",
+            "configmap://shop/orders/more",
             "configmap://shop/tide.gate",
             "configmap://Shop/tidegate",
             "configmap://user:secret@shop/tidegate",
-            "configmap://shop/tidegate?",
-            "configmap://shop/tidegate?kubeconfig=",
-            "configmap://shop/tidegate?kubeconfig=relative",
-            "configmap://shop/tidegate?token=secret@",
+            "configmap://shop/orders?",
+            "configmap://shop/orders?kubeconfig=",
+            "configmap://shop/orders?kubeconfig=relative",
+            "configmap://shop/orders?token=secret@",
             "directory:///data",
         ] {
             let error = Location::parse(url).expect_err(url);
             assert_eq!(error.code(), "StoreNotAStore");
             let text = error.to_string();
-            assert!(text.contains("configmap://shop/tidegate") && !text.contains("secret"), "{text}");
+            assert!(text.contains("configmap://shop/orders") && !text.contains("secret"), "{text}");
         }
         assert_eq!(Place::new(&orders.location, "a.b").expect_err("a dot").code(), "StoreBadName");
     }
 
     #[test]
     fn no_two_objects_share_a_name() {
-        let orders = place("configmap://shop/tidegate", "orders");
+        let orders = place("configmap://shop/orders", "orders");
         let names =
             [Object::Document, Object::Request, report("blue-1")].map(|object| orders.config_map(&object));
-        assert_eq!(names, ["tidegate.orders.document", "tidegate.orders", "tidegate.orders.report.blue-1"]);
+        assert_eq!(names, ["orders.document", "orders", "orders.report.blue-1"]);
         assert!(names.iter().all(|name| orders.owns(name)));
-        assert_eq!(orders.slot("tidegate.orders.report.blue-1"), Slot::new("blue-1").ok());
-        for foreign in [
-            "tidegate.orders-2",
-            "tidegate.orders.report",
-            "tidegate.orders.report.",
-            "tidegate.orders.report.a.b",
-        ] {
+        assert_eq!(orders.slot("orders.report.blue-1"), Slot::new("blue-1").ok());
+        for foreign in ["orders-2", "orders.report", "orders.report.", "orders.report.a.b"] {
             assert!(!orders.owns(foreign), "{foreign}");
         }
-        let (left, right) = (place("configmap://shop/a-b", "c"), place("configmap://shop/a", "b-c"));
-        assert_ne!(left.config_map(&Object::Document), right.config_map(&Object::Document));
+    }
+
+    #[test]
+    fn a_label_tells_whose_it_is() {
+        let orders = place("configmap://shop/orders", "orders");
+        let labelled = |rollout: &str| ObjectMeta {
+            labels: Some([(ROLLOUT.to_owned(), rollout.to_owned())].into()),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(orders.other_rollout(&labelled("payments")), Some("payments"));
+        assert_eq!(orders.other_rollout(&labelled("orders")), None);
+        assert_eq!(
+            orders.other_rollout(&ObjectMeta::default()),
+            None,
+            "made by somebody who knows nothing of labels"
+        );
     }
 }

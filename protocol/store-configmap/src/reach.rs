@@ -8,11 +8,12 @@ use futures_util::StreamExt;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream};
 use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use kube::api::{ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client};
-use tidegate_store::{Error, Object, Slot, Version};
+use serde_json::Value;
+use tidegate_store::{Error, Notice, Object, Slot, Version};
 
 use crate::content::{self, Written};
 use crate::error::{self, Call};
@@ -54,32 +55,42 @@ impl Reach {
     }
 
     async fn get_by_name(&self, name: &str) -> Result<Option<ConfigMap>, Error> {
-        self.reading(Call::new("get", name), self.api.get_opt(name)).await
+        let found = self.reading(Call::new("get", name), self.api.get_opt(name)).await?;
+        let other = found.as_ref().and_then(|found| self.place.other_rollout(&found.metadata));
+        other.map_or(Ok(()), |other| Err(error::of_another(&self.place, name, other)))?;
+        Ok(found)
     }
 
-    pub(crate) async fn create(&self, object: &Object, bytes: &[u8]) -> Result<Version, Error> {
-        let new = content::create(&self.place, object, bytes);
+    pub(crate) async fn create(&self, object: &Object, new: &ConfigMap) -> Result<Version, Error> {
         let call = Call::new("create", &self.place.config_map(object));
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        let answer = self.writing(&call, object, None, self.api.create(&parameters, &new)).await?;
+        let answer = self.writing(&call, object, None, self.api.create(&parameters, new)).await?;
         self.version(Written::of(&answer.metadata), object)
     }
 
-    /// `expected`: what the caller expected, for the message.
+    /// A patch that is bound to a version. `expected`: what the caller expected, for the message.
     pub(crate) async fn replace(
         &self,
         object: &Object,
-        old: &Written,
         expected: Option<&Version>,
-        bytes: &[u8],
+        patch: Value,
     ) -> Result<Version, Error> {
         let name = self.place.config_map(object);
-        let patch = Patch::Merge(content::replace(&self.place, object, old, bytes));
+        let patch = Patch::Merge(patch);
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let call = Call::new("patch", &name);
         let request = self.api.patch_metadata(&name, &parameters, &patch);
         let answer = self.writing(&call, object, expected, request).await?;
         self.version(Written::of(&answer.metadata), object)
+    }
+
+    /// An event on the request, which `kubectl describe` shows. Without a request there is nothing to describe.
+    pub(crate) async fn announce(&self, notice: &Notice) -> Result<(), Error> {
+        let Some(request) = self.get(&Object::Request).await? else { return Ok(()) };
+        let event = content::event(&self.place, &request.metadata, notice);
+        let api: Api<Event> = Api::namespaced(self.client.clone(), self.place.namespace());
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        self.reading(Call::on("events", "create", ""), api.create(&parameters, &event)).await.map(drop)
     }
 
     pub(crate) async fn reports(&self) -> Result<Vec<Slot>, Error> {

@@ -54,7 +54,7 @@ impl Folder {
     pub(crate) fn object(&self, object: &Object) -> PathBuf {
         match object {
             Object::Document => self.path.join("document.json"),
-            Object::Request => self.path.join("request.json"),
+            Object::Request => self.path.join("request"),
             Object::Report(slot) => self.reports().join(format!("{slot}.json")),
         }
     }

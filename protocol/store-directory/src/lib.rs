@@ -4,7 +4,7 @@
 //! <root>/                 must exist, never created: a mount that is not there must not look like an empty store
 //!   <rollout>/            created by the first write, never by a read
 //!     document.json
-//!     request.json        edited by people, in any editor
+//!     request             edited by people, in any editor
 //!     reports/<slot>.json
 //!     .lock               locked (flock) by whoever writes
 //!     .new-…              a file that is being written; left behind only by a crash, and removed by the next write

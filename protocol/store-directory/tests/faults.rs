@@ -146,7 +146,7 @@ async fn folders_and_pipes_where_files_should_be() {
     let root = folder();
     let rollout = root.path().join("orders");
     std::fs::create_dir_all(rollout.join("document.json")).expect("created");
-    let pipe = Command::new("mkfifo").arg(rollout.join("request.json")).status().expect("mkfifo");
+    let pipe = Command::new("mkfifo").arg(rollout.join("request")).status().expect("mkfifo");
     assert!(pipe.success());
     let store = open(root.path());
     for object in [Object::Document, Object::Request] {
@@ -157,7 +157,7 @@ async fn folders_and_pipes_where_files_should_be() {
             assert_eq!(error.code(), "StoreNotAStore", "{object}: {error}");
         }
     }
-    assert_eq!(files(&rollout), [".lock", "request.json"]);
+    assert_eq!(files(&rollout), [".lock", "request"]);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn a_file_over_the_limit_is_neither_read_nor_replaced() {
     let root = folder();
     let store = open(root.path());
     let version = store.compare_and_set(&Object::Request, None, b"{}").await.expect("written");
-    let path = root.path().join("orders/request.json");
+    let path = root.path().join("orders/request");
     std::fs::write(&path, vec![b' '; MAX_OBJECT_BYTES + 1]).expect("written");
     for error in [
         store.read(&Object::Request).await.map(|_| ()).expect_err("too large"),

@@ -29,7 +29,7 @@ impl Desk {
     }
 
     fn request(&self) -> PathBuf {
-        self.rollout().join("request.json")
+        self.rollout().join("request")
     }
 
     async fn read(&self) -> Option<Stored> {
@@ -63,13 +63,13 @@ fn in_place(path: &Path, bytes: &[u8]) {
 }
 
 fn renamed_over(path: &Path, bytes: &[u8]) {
-    let beside = path.with_extension("json.swp");
+    let beside = path.with_extension("swp");
     fs::write(&beside, bytes).expect("written beside");
     fs::rename(beside, path).expect("renamed");
 }
 
 fn removed_first(path: &Path, bytes: &[u8]) {
-    fs::rename(path, path.with_extension("json~")).expect("a backup");
+    fs::rename(path, path.with_extension("old")).expect("a backup");
     fs::write(path, bytes).expect("written");
 }
 

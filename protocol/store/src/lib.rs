@@ -2,15 +2,19 @@
 //!
 //! [`Store`] is the contract that the protocol needs, and no more: a linearizable read, a compare-and-set, and hints that
 //! something changed. [`conformance`] holds the same contract as tests; a backend is one that passes them.
-//! This crate never interprets the bytes, and never retries: both are the caller's.
+//! This crate never retries, and interprets no bytes but the request's, which is flat keys ([`Sheet`]).
 
 pub mod conformance;
 mod error;
+mod notice;
 mod object;
+mod sheet;
 mod watch;
 
 pub use error::{Cause, Error};
+pub use notice::Notice;
 pub use object::{Object, Slot, Stored, Version, check_name};
+pub use sheet::{Keys, MAX_SHEET_BYTES, Sheet, Unreadable};
 pub use watch::{Hints, Watch};
 
 /// The largest object in bytes that every store takes: 900 KiB, because a ConfigMap holds 1 MiB with its metadata.
@@ -46,6 +50,24 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         expected: Option<&Version>,
         bytes: &[u8],
     ) -> Result<Version, Error>;
+
+    /// The request as people see it.
+    ///
+    /// By default its keys are one text in [`Object::Request`]; a store that can show keys one by one overrides this and
+    /// [`write_sheet`](Self::write_sheet), and leaves the bytes of [`Object::Request`] alone.
+    async fn read_sheet(&self) -> Result<Sheet, Error> {
+        Ok(Sheet::of_text(self.read(&Object::Request).await?))
+    }
+
+    /// Puts these keys in the place of those that were read, a compare-and-set with all its laws.
+    async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
+        self.compare_and_set(&Object::Request, old.version.as_ref(), &old.text(keys)).await
+    }
+
+    /// Shows what happened where people look besides, if the store has such a place. Nothing rests on it.
+    async fn announce(&self, _notice: &Notice) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// The slots for which a report exists, in ascending order.
     async fn reports(&self) -> Result<Vec<Slot>, Error>;

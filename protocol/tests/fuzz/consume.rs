@@ -5,32 +5,44 @@ use std::collections::BTreeMap;
 use tidegate_protocol::conductor::{Asked, Decision, Observation, Seen, conduct};
 use tidegate_protocol::document::Document;
 use tidegate_protocol::documents::v1;
+use tidegate_protocol::edit::{self, Look};
 use tidegate_protocol::identity::{COUNT_MAX, Incarnation, Member};
 use tidegate_protocol::member::{Config, Event, MemberState, News};
 use tidegate_protocol::order::Order;
 use tidegate_protocol::report::Report;
-use tidegate_protocol::request::{Refusal, Request};
+use tidegate_protocol::request::Request;
 use tidegate_protocol::subtask::{self, Limits, Subtask};
 use tidegate_protocol::time::{EventTime, WallTime};
 
 /// The largest text that an error may have, in bytes: it goes into logs, reports and documents.
 pub(crate) const LONGEST: usize = 4_000;
 
+/// The largest sentence that people are told, in bytes: a refusal, an outcome, and what is waited for.
+const SENTENCE: usize = 20_000;
+
 /// Everything that the conductor, the members and their subtasks make of a document, of reports and of a request.
-pub(crate) fn observation(
-    document: &Document,
-    reports: &[Report],
-    request: Option<Result<Request, Refusal>>,
-    now: WallTime,
-) {
+pub(crate) fn observation(document: &Document, reports: &[Report], request: Option<Request>, now: WallTime) {
     if document.epoch.0 == COUNT_MAX || document.attempts.0 == COUNT_MAX {
         return; // nobody counts that far, and what was damaged so is not readable after one more change
     }
     let seen = |report: &Report| (report.member, Seen { report: report.clone(), silent_ms: 0 });
     let reports: BTreeMap<Member, Seen> = reports.iter().map(seen).collect();
-    let asked = request.map(|request| Asked { version: "another".to_owned(), request });
-    let observation = Observation { document, reports: &reports, asked: asked.as_ref(), now };
-    if let Decision::Change(next, _) = conduct(observation) {
+    let asked = request.map(|request| Asked { id: "another".to_owned(), request });
+    for paused in [false, true] {
+        let observation = Observation { document, reports: &reports, asked: asked.as_ref(), paused, now };
+        decision(document, conduct(observation), paused);
+    }
+    members(document);
+}
+
+fn decision(document: &Document, decision: Decision, paused: bool) {
+    let waiting = match &decision {
+        Decision::Wait(waiting) => waiting.as_slice(),
+        Decision::Change(..) => &[],
+    };
+    let told = edit::status(Look { document, waiting, paused, mend: None });
+    assert!(told.sentence.len() < SENTENCE, "a sentence of {} bytes", told.sentence.len());
+    if let Decision::Change(next, _) = decision {
         assert!(next.epoch > document.epoch, "a change does not raise the epoch");
         let written = v1::write_document(&next, "nonce");
         let (read, _) = v1::read_document(&written).expect("what the conductor writes can be read");
@@ -41,7 +53,6 @@ pub(crate) fn observation(
         );
         members(&next);
     }
-    members(document);
 }
 
 fn document_size(document: &Document) -> usize {

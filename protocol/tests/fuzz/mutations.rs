@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::Value;
 use tidegate_protocol::documents::{from_json, v1};
+use tidegate_protocol::edit::{self, Keys, Turn};
 use tidegate_protocol::member::Event;
 use tidegate_protocol::order::Order;
 use tidegate_protocol::report::Report;
@@ -66,10 +67,14 @@ fn read(name: &str, bytes: &[u8]) -> Result<(), String> {
             Subtask::<()>::new(header.member, Limits::default(), &[header], Vec::new()).unwrap();
         }
         "request" => {
-            let request = v1::read_request(bytes).map_err(|refusal| refusal.to_string())?;
+            let request = match edit::turn(&from_json::<Keys>(bytes)?, None, "fresh") {
+                Turn::Mend(refusal) => return Err(refusal.to_string()),
+                Turn::Answer(asked) => Some(asked.request),
+                Turn::Put(_) | Turn::Rest => None,
+            };
             let (document, _) =
                 v1::read_document(include_bytes!("../golden/document-v1-first.json")).unwrap();
-            consume::observation(&document, &[report()], request.map(Ok), now);
+            consume::observation(&document, &[report()], request, now);
         }
         "order" => consume::order(&from_json::<Order>(bytes)?),
         "status" => drop(from_json::<Status>(bytes)?),

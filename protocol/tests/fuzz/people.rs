@@ -1,7 +1,7 @@
 //! What people type: the boundary, the names of members and snapshots, the request.
 
 use proptest::prelude::*;
-use tidegate_protocol::documents::v1;
+use tidegate_protocol::edit::{self, Keys, Turn};
 use tidegate_protocol::identity::{Member, Snapshot};
 use tidegate_protocol::time::{EventTime, When};
 
@@ -73,12 +73,12 @@ proptest! {
     #[test]
     fn a_request_of_any_keys_and_values_is_read_or_refused_by_name(
         keys in prop::collection::btree_map(
-            prop_oneof![5 => prop::sample::select(vec!["promote", "abort", "to", "hand-over", "id"]).prop_map(str::to_owned), 1 => strategies::text()],
-            prop_oneof![near_a_boundary(), near_a_name(), prop::sample::select(vec!["yes", "ordered", "overlapped"]).prop_map(str::to_owned)],
+            prop_oneof![5 => prop::sample::select(vec!["promote", "abort", "to", "hand-over", "pause", "id", "status", "taken"]).prop_map(str::to_owned), 1 => strategies::text()],
+            prop_oneof![near_a_boundary(), near_a_name(), prop::sample::select(vec!["true", "ordered", "overlapped"]).prop_map(str::to_owned)],
             0..4,
         )
     ) {
-        if let Err(refusal) = v1::read_request(&serde_json::to_vec(&keys).unwrap()) {
+        if let Turn::Mend(refusal) = edit::turn(&keys, None, "fresh") {
             let text = refusal.to_string();
             prop_assert!(keys.keys().any(|key| text.contains(key.as_str())), "{text}");
             prop_assert!(text.len() < LONGEST);
@@ -86,31 +86,24 @@ proptest! {
     }
 }
 
-#[test]
-fn a_key_that_comes_twice_is_refused() {
-    for text in [r#"{"promote": "now", "promote": "+30s"}"#, r#"{"id": "1", "abort": "yes", "id": "2"}"#] {
-        let refusal = v1::read_request(text.as_bytes()).unwrap_err().to_string();
-        assert!(refusal.contains("comes twice"), "{refusal}");
-    }
-}
-
-/// The document keeps the refusal: one as long as the request would be a document that no store takes.
+/// A sentence and the document keep the refusal.
 #[test]
 fn a_request_of_any_size_has_a_short_refusal() {
-    let long = "x".repeat(900 * 1024 - 100);
-    for text in [
-        format!("{{\"promote\": \"{long}\"}}"),
-        format!("{{\"abort\": \"{long}\"}}"),
-        format!("{{\"{long}\": \"now\"}}"),
-        format!("{{\"pause\": \"{long}\"}}"),
-        format!("{{\"promote\": \"now\", \"to\": \"{long}\"}}"),
-        format!("{{\"promote\": \"now\", \"hand-over\": \"{long}\"}}"),
-        format!("{{\"{long}\": 5}}"),
-        format!("\"{long}\""),
-        format!("[\"{long}\"]"),
-        long,
+    let long = || "x".repeat(900 * 1024 - 100);
+    let of = |pairs: &[(&str, String)]| -> Keys {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+    };
+    let now = || ("promote", "now".to_owned());
+    for keys in [
+        of(&[("promote", long())]),
+        of(&[("abort", long())]),
+        of(&[(&long(), "now".to_owned())]),
+        of(&[("pause", long())]),
+        of(&[now(), ("id", long())]),
+        of(&[now(), ("to", long())]),
+        of(&[now(), ("hand-over", long())]),
     ] {
-        let refusal = v1::read_request(text.as_bytes()).unwrap_err().to_string();
-        assert!(refusal.len() < LONGEST, "{} bytes", refusal.len());
+        let Turn::Mend(refusal) = edit::turn(&keys, None, "fresh") else { panic!("it is taken") };
+        assert!(refusal.to_string().len() < LONGEST, "{} bytes", refusal.to_string().len());
     }
 }

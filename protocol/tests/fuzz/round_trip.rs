@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tidegate_protocol::conductor::Asked;
 use tidegate_protocol::documents::{from_json, v1};
+use tidegate_protocol::edit::{self, Keys, Turn};
 use tidegate_protocol::member::{Event, Evidence};
 use tidegate_protocol::subtask::{Held, Limits, Status, Subtask};
 use tidegate_protocol::time::WallTime;
@@ -47,8 +49,10 @@ proptest! {
     }
 
     #[test]
-    fn a_request(request in strategies::request(), id in strategies::text()) {
-        prop_assert_eq!(v1::read_request(&v1::write_request(&request, &id)).unwrap(), Some(request));
+    fn a_request(request in strategies::request(), id in "[a-zA-Z0-9_.:-]{1,80}") {
+        let keys = edit::ask(&Keys::new(), &request, &id).unwrap();
+        let Turn::Put(taken) = edit::turn(&keys, None, "unused") else { panic!("{keys:?} is not taken") };
+        prop_assert_eq!(edit::turn(&taken, None, "unused"), Turn::Answer(Asked { id, request }));
     }
 
     #[test]
@@ -81,6 +85,6 @@ proptest! {
         request in prop::option::of(strategies::request()),
         now in any::<u64>(),
     ) {
-        consume::observation(&document, &reports, request.map(Ok), WallTime::from_millis(now));
+        consume::observation(&document, &reports, request, WallTime::from_millis(now));
     }
 }

@@ -245,9 +245,9 @@ impl World {
 
     /// Asks, and returns what the document answers.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Attempt, String> {
-        let version = self.desk().ask(request).await.expect("written");
+        let id = self.desk().ask(request).await.expect("written");
         let answered =
-            |document: &Document| document.answered.as_ref().is_some_and(|answer| answer.request == version);
+            |document: &Document| document.answered.as_ref().is_some_and(|answer| answer.request == id);
         let document = self.says("an answer", answered).await;
         let answer = document.answered.expect("there");
         match answer.refusal {

@@ -76,7 +76,7 @@ async fn nobody_conducts_by_a_document_of_another_rollout() {
     let foreign = std::fs::read_to_string(&file).unwrap().replacen("\"orders\"", "\"payments\"", 1);
     std::fs::write(&file, &foreign).unwrap();
     blue.logs("DocumentForeign").await;
-    std::fs::write(world.file("request.json"), r#"{"abort": "yes"}"#).unwrap();
+    std::fs::write(world.file("request"), "abort: true\n").unwrap();
     let before = world.report(BLUE).await.unwrap().written;
     world.reports(BLUE, "two more rounds", |report| report.written.since(before) > 1_500).await;
     assert_eq!(std::fs::read_to_string(&file).unwrap(), foreign);

@@ -10,7 +10,7 @@ use crate::cutover::blue_and_green;
 use crate::job::world::{BLUE, GREEN, World, quick};
 
 fn url(plane: &ControlPlane, namespace: &str) -> String {
-    format!("configmap://{namespace}/tidegate?kubeconfig={}", plane.admin().display())
+    format!("configmap://{namespace}/orders?kubeconfig={}", plane.admin().display())
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ impl Run<'_> {
             }
             Ask::Abort => Request::Abort { attempt: None },
         };
-        Some(Asked { version: self.state.asked.to_string(), request: Ok(request) })
+        Some(Asked { id: self.state.asked.to_string(), request })
     }
 
     /// What a conductor would decide now; with an old version of that member's report, if one is named.
@@ -51,8 +51,13 @@ impl Run<'_> {
             reports.insert(slot.member, Seen { report, silent_ms: if lives { 0 } else { u64::MAX } });
         }
         let asked = self.asked();
-        let observation =
-            Observation { document, reports: &reports, asked: asked.as_ref(), now: self.wall() };
+        let observation = Observation {
+            document,
+            reports: &reports,
+            asked: asked.as_ref(),
+            paused: false,
+            now: self.wall(),
+        };
         Some(conduct(observation))
     }
 

@@ -289,7 +289,7 @@ impl Agent {
             heard.push(told.clone());
         }
         let (asked, now) = (store.asked.as_ref(), self.clock.at(now));
-        (conduct(Observation { document, reports: &reports, asked, now }), heard)
+        (conduct(Observation { document, reports: &reports, asked, paused: false, now }), heard)
     }
 
     fn silent_ms(&mut self, member: Member, version: u64, now: u64) -> u64 {

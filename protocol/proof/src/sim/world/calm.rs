@@ -62,7 +62,7 @@ impl World {
         self.asked += 1;
         let request = Request::Promote { at: When::Now, to, hand_over: None };
         self.tell(|| format!("asked in calm: {request:?}"));
-        self.store.asked = Some(Asked { version: self.asked.to_string(), request: Ok(request) });
+        self.store.asked = Some(Asked { id: self.asked.to_string(), request });
         let since = self.now;
         while !self.is_at_rest() {
             self.turn(since)?;
@@ -106,7 +106,7 @@ impl World {
 
     fn is_answered(&self, document: &Document) -> bool {
         let answered = document.answered.as_ref().map(|answer| &answer.request);
-        self.store.asked.as_ref().is_none_or(|asked| Some(&asked.version) == answered)
+        self.store.asked.as_ref().is_none_or(|asked| Some(&asked.id) == answered)
     }
 
     /// Where inputs go on or come to their ends, every part is settled but the last one; an owner that is dead, and not proven

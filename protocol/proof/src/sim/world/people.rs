@@ -54,7 +54,7 @@ impl World {
             _ => Request::Promote { at, to, hand_over },
         };
         self.tell(|| format!("asked: {request:?}"));
-        self.store.asked = Some(Asked { version: self.asked.to_string(), request: Ok(request) });
+        self.store.asked = Some(Asked { id: self.asked.to_string(), request });
     }
 
     /// A boundary that a person names: any, that of a record to come, or just above a watermark to come; where times are coarse,

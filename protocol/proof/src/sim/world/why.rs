@@ -21,7 +21,8 @@ impl World {
         if let Some((_, document)) = &self.store.document {
             let (asked, now) = (self.store.asked.as_ref(), self.jobs[0].agent.clock.at(self.now));
             why.push(format!("{document:?}"));
-            why.push(format!("{:#?}", conduct(Observation { document, reports: &reports, asked, now })));
+            let observation = Observation { document, reports: &reports, asked, paused: false, now };
+            why.push(format!("{:#?}", conduct(observation)));
         }
         for job in &self.jobs {
             let pending = job.pending.as_ref().map(|pending| pending.id);

@@ -80,8 +80,7 @@ class CutoverITCase {
                                 && text.contains("\"epoch\": 1")
                                 && text.contains("\"trouble\": []"));
         Files.writeString(
-                folder.resolve("store/numbers/request.json"),
-                "{\"promote\":\"now\",\"to\":\"green-1\"}");
+                folder.resolve("store/numbers/request"), "promote: now\nto: green-1\n");
         Path document = folder.resolve("store/numbers/document.json");
         String answered =
                 Eventually.becomes(
