@@ -13,20 +13,24 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tidegate_integration_tests::kube::Shared;
 use tidegate_integration_tests::{Observed, wait_until};
-use tidegate_store::{Error, Object, Slot, Store, Stored, Watch, conformance};
+use tidegate_store::{Error, Keys, Object, Slot, Store, Stored, Watch, conformance};
 use tidegate_store_configmap::{ConfigMapStore, Location};
 
 /// Less than a watch lasts: what comes with the next watch only comes too late.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The store of rollout `orders`, `configmap://<namespace>/tidegate`.
+/// The store of rollout `orders`, `configmap://<namespace>/orders`.
 fn open(kubeconfig: &Path, namespace: &str) -> Result<ConfigMapStore, Error> {
     open_rollout(kubeconfig, namespace, "orders")
 }
 
 fn open_rollout(kubeconfig: &Path, namespace: &str, rollout: &str) -> Result<ConfigMapStore, Error> {
-    let url = format!("configmap://{namespace}/tidegate?kubeconfig={}", kubeconfig.display());
+    let url = format!("configmap://{namespace}/{rollout}?kubeconfig={}", kubeconfig.display());
     ConfigMapStore::open(&Location::parse(&url)?, rollout)
+}
+
+fn keys(pairs: &[(&str, &str)]) -> Keys {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 fn slot(name: &str) -> Slot {

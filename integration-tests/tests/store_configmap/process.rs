@@ -32,7 +32,7 @@ async fn nothing_outlives_the_store_and_its_runtime() -> Result<()> {
 #[test]
 fn opens_by_the_environment_and_counts() -> Result<()> {
     let Some(namespace) = std::env::var_os(LET) else { return Ok(()) };
-    let location = Location::parse(&format!("configmap://{}/tidegate", namespace.display()))?;
+    let location = Location::parse(&format!("configmap://{}/orders", namespace.display()))?;
     // The first runtime of a process leaves the sockets of its signals.
     drop(Builder::new_current_thread().enable_all().build()?);
     let before = (threads()?, sockets()?);

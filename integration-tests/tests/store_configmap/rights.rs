@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use anyhow::{Result, ensure};
 use tidegate_integration_tests::kube::Shared;
 use tidegate_integration_tests::{Observed, wait_until};
-use tidegate_store::{Error, Object, Store, Version};
+use tidegate_store::{Error, Notice, Object, Store, Version};
 use tidegate_store_configmap::ConfigMapStore;
 
-use crate::{DEADLINE, get, hinted_bytes, open, open_rollout, report, slot};
+use crate::{DEADLINE, get, hinted, hinted_bytes, keys, open, open_rollout, report, slot};
 
 pub(crate) const JOB: &str = include_str!("../../../protocol/store-configmap/roles/job.yaml");
 pub(crate) const JOB_BY_NAME: &str = include_str!("../../../protocol/store-configmap/roles/job-by-name.yaml");
@@ -27,12 +27,12 @@ pub(crate) async fn permitted(store: &ConfigMapStore) -> Result<()> {
 
 /// As the file for named ConfigMaps, for every name that the laws use, and bound to an account.
 pub(crate) fn by_name(rollout: &str, account: &str, namespace: &str) -> String {
-    let mut names = vec![format!("tidegate.{rollout}"), format!("tidegate.{rollout}.document")];
+    let mut names = vec![format!("{rollout}"), format!("{rollout}.document")];
     // One law creates ten reports, the others these few.
     let many = (0..10).filter(|_| rollout.starts_with("racing-creations")).map(|n| format!("blue-{n}"));
     let few = ["blue-1", "blue-10", "green-1", "green-2", "0"].map(str::to_owned);
     for slot in many.chain(few).collect::<BTreeSet<_>>() {
-        names.push(format!("tidegate.{rollout}.report.{slot}"));
+        names.push(format!("{rollout}.report.{slot}"));
     }
     let role = format!("job-{rollout}");
     let mut manifest = format!(
@@ -68,7 +68,11 @@ async fn a_job_of_named_config_maps_reads_and_writes_those_and_no_others() -> Re
 
     let mut watch = store.watch();
     ensure!(store.reports().await?.is_empty());
-    for object in [Object::Document, Object::Request, report(), Object::Report(slot("green-1"))] {
+    let empty = store.read_sheet().await?;
+    store.write_sheet(&empty, &keys(&[("promote", "now")])).await?;
+    ensure!(admin.read_sheet().await?.keys == Ok(keys(&[("promote", "now")])));
+    store.announce(&notice()).await?;
+    for object in [Object::Document, report(), Object::Report(slot("green-1"))] {
         ensure!(store.read(&object).await?.is_none(), "{object} is empty, so it is not there");
         let version = store.compare_and_set(&object, None, b"one").await?;
         let conflict = store.compare_and_set(&object, None, b"one").await.unwrap_err();
@@ -80,14 +84,10 @@ async fn a_job_of_named_config_maps_reads_and_writes_those_and_no_others() -> Re
     ensure!(store.reports().await? == [slot("blue-1"), slot("green-1")]);
 
     let next = Object::Report(slot("green-2"));
-    denied(
-        store.read(&next).await.map(drop),
-        "get configmaps tidegate.orders.report.green-2",
-        "named:orders",
-    )?;
+    denied(store.read(&next).await.map(drop), "get configmaps orders.report.green-2", "named:orders")?;
     denied(store.compare_and_set(&next, None, b"").await.map(drop), "get configmaps", "named:orders")?;
     let other = open_rollout(&job, "named", "payments")?;
-    denied(other.read(&Object::Document).await.map(drop), "get configmaps tidegate.payments.document", "")?;
+    denied(other.read(&Object::Document).await.map(drop), "get configmaps payments.document", "")?;
     denied(other.reports().await.map(drop), "list configmaps", "named:orders")?;
     for arguments in [["get", "configmaps"], ["get", "secrets"]] {
         let refused = plane.kubectl_with(&job, &arguments, "").await.unwrap_err().to_string();
@@ -115,19 +115,20 @@ async fn a_viewer_changes_nothing_and_an_operator_the_request() -> Result<()> {
         for object in [Object::Document, report()] {
             let version = get(&store, &object).await?.version;
             let write = store.compare_and_set(&object, Some(&version), b"").await;
-            denied(write.map(drop), "patch configmaps tidegate.orders.", account)?;
+            denied(write.map(drop), "patch configmaps orders.", account)?;
         }
-        let ask = store.compare_and_set(&Object::Request, None, b"{}").await;
-        let edit =
-            ["patch", "configmap", "tidegate.orders", "--patch", r#"{"data":{"request.json":"edited"}}"#];
+        let ask = store.write_sheet(&store.read_sheet().await?, &keys(&[("abort", "true")])).await;
+        let edit = ["patch", "configmap", "orders", "--patch", r#"{"data":{"promote":"now"}}"#];
         let edited = plane.kubectl_with(&kubeconfig, &edit, "").await;
         if account == "viewer" {
-            denied(ask.map(drop), "patch configmaps tidegate.orders:", account)?;
+            denied(ask.map(drop), "patch configmaps orders:", account)?;
             ensure!(edited.unwrap_err().to_string().contains("Forbidden"));
         } else {
             ask?;
             edited?;
-            hinted_bytes(&store, &mut watch, &Object::Request, b"edited").await?;
+            let edited = keys(&[("abort", "true"), ("promote", "now")]);
+            hinted(&mut watch, "the edit", async || Ok(store.read_sheet().await?.keys == Ok(edited.clone())))
+                .await?;
         }
     }
     ensure!(get(&jobs, &Object::Document).await?.version == known);
@@ -174,11 +175,12 @@ async fn an_account_without_a_right_is_told_verb_and_resource() -> Result<()> {
     let nobody = plane.create_account("strict", "nobody").await?;
     let store = open(&nobody, "strict")?;
     let who = "system:serviceaccount:strict:nobody";
-    let document = "configmaps tidegate.orders.document";
+    let document = "configmaps orders.document";
     denied(store.read(&Object::Document).await.map(drop), &format!("get {document}"), who)?;
     let write = store.compare_and_set(&Object::Document, Some(&version), b"").await;
     denied(write.map(drop), &format!("patch {document}"), who)?;
     denied(store.reports().await.map(drop), "list configmaps", who)?;
+    denied(store.read_sheet().await.map(drop), "get configmaps orders", who)?;
     // Hints come all the same: nobody waits for ever on a watch that is denied.
     tokio::time::timeout(DEADLINE, store.watch().changed()).await??;
 
@@ -191,9 +193,18 @@ rules: [{apiGroups: [\"\"], resources: [configmaps], verbs: [get]}]
     plane.grant("strict", "reader", "nobody").await?;
     permitted(&store).await?;
     let create = store.compare_and_set(&Object::Request, None, b"").await;
-    denied(create.map(drop), "create configmaps tidegate.orders", who)?;
+    denied(create.map(drop), "create configmaps orders", who)?;
+    let admin = open(&plane.admin(), "strict")?;
+    admin.write_sheet(&admin.read_sheet().await?, &keys(&[("pause", "true")])).await?;
+    let sheet = store.read_sheet().await?;
+    denied(store.write_sheet(&sheet, &keys(&[])).await.map(drop), "patch configmaps orders", who)?;
+    denied(store.announce(&notice()).await, "create events", who)?;
     denied(store.reports().await.map(drop), "list configmaps", who)?;
     Ok(())
+}
+
+fn notice() -> Notice {
+    Notice { reason: "Committed".to_owned(), message: "it is done".to_owned(), warning: false }
 }
 
 /// The code, the action, who it was; and what to grant in which namespace.
@@ -262,7 +273,7 @@ async fn a_namespace_that_is_missing_ending_or_full_is_told() -> Result<()> {
     let error = wait_until("the quota counts", DEADLINE, async || {
         let result = full.compare_and_set(&Object::Request, None, b"").await;
         let Err(error) = result else {
-            plane.kubectl(&["-n", "full", "delete", "configmap", "tidegate.orders"]).await?;
+            plane.kubectl(&["-n", "full", "delete", "configmap", "orders"]).await?;
             return Ok(Observed::NotYet("created".into()));
         };
         Ok(Observed::Reached(error))

@@ -4,10 +4,12 @@
 //! independent as two processes are, of a rollout that is empty when its law starts. The rollout is named after the law.
 //! A failure is a panic that starts with `law <name>: `. Waiting ends only with a condition; after [`DEADLINE`] it fails.
 
+mod keys;
 mod racing;
 mod values;
 mod watching;
 
+pub use keys::keys_are_replaced_as_a_whole;
 pub use racing::{racing_creations_have_one_winner, racing_increments_lose_nothing};
 pub use values::{
     binary_and_empty_values, create, create_twice_conflicts, objects_are_independent, read_of_nothing,
@@ -49,6 +51,7 @@ pub async fn run_all(clients: impl Clients) {
     size_bound(clients).await;
     objects_are_independent(clients).await;
     rollouts_are_independent(clients).await;
+    keys_are_replaced_as_a_whole(clients).await;
     reports_lists_slots(clients).await;
     racing_creations_have_one_winner(clients).await;
     racing_increments_lose_nothing(clients).await;

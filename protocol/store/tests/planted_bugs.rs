@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tidegate_store::{Error, MAX_OBJECT_BYTES, Object, Slot, Store, Stored, Version, Watch, conformance};
+use tidegate_store::{
+    Error, Keys, MAX_OBJECT_BYTES, Object, Sheet, Slot, Store, Stored, Version, Watch, conformance,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bug {
@@ -22,6 +24,8 @@ enum Bug {
     LimitTooSmall,
     OneVersionForAll,
     RolloutsShareNames,
+    KeepsOldKeys,
+    KeysIgnoreVersions,
     UnsortedReports,
     DocumentInReports,
     LooksThenCreates,
@@ -160,6 +164,17 @@ impl Store for Memory {
         Ok(if self.bug == Bug::ToldAnotherVersion { Version::new(format!("{told}?")) } else { told })
     }
 
+    async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
+        let (mut keys, mut expected) = (keys.clone(), old.version.clone());
+        if let (Bug::KeepsOldKeys, Ok(old)) = (self.bug, &old.keys) {
+            keys.extend(old.clone());
+        }
+        if self.bug == Bug::KeysIgnoreVersions {
+            expected = self.read(&Object::Request).await?.map(|stored| stored.version);
+        }
+        self.compare_and_set(&Object::Request, expected.as_ref(), &old.text(&keys)).await
+    }
+
     async fn reports(&self) -> Result<Vec<Slot>, Error> {
         let rollout = self.key(&Object::Document).0;
         let mut slots = Vec::new();
@@ -284,6 +299,8 @@ fn every_planted_bug_breaks_its_law() {
         (Bug::NoLimit, "size-bound"),
         (Bug::LimitTooSmall, "size-bound"),
         (Bug::RolloutsShareNames, "rollouts-are-independent"),
+        (Bug::KeepsOldKeys, "keys-are-replaced-as-a-whole"),
+        (Bug::KeysIgnoreVersions, "keys-are-replaced-as-a-whole"),
         (Bug::UnsortedReports, "reports-lists-slots"),
         (Bug::DocumentInReports, "reports-lists-slots"),
         (Bug::LooksThenCreates, "racing-creations-have-one-winner"),
