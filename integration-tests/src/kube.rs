@@ -141,10 +141,32 @@ impl ControlPlane {
     /// # Errors
     /// When it fails, with what it said.
     pub async fn kubectl_with(&self, kubeconfig: &Path, arguments: &[&str], input: &str) -> Result<String> {
+        self.run_kubectl(kubeconfig, arguments, input, "false").await
+    }
+
+    /// `kubectl edit`, with a command line that is given the file: `sed -i …`, for instance.
+    ///
+    /// # Errors
+    /// When it fails, with what it said.
+    pub async fn edit(&self, kubeconfig: &Path, arguments: &[&str], editor: &str) -> Result<String> {
+        self.run_kubectl(kubeconfig, &[&["edit"], arguments].concat(), "", editor).await
+    }
+
+    async fn run_kubectl(
+        &self,
+        kubeconfig: &Path,
+        arguments: &[&str],
+        input: &str,
+        editor: &str,
+    ) -> Result<String> {
         let line = arguments.join(" ");
         let mut kubectl = tokio::process::Command::new(&self.program);
         kubectl.arg("kubectl").arg("--kubeconfig").arg(kubeconfig).args(arguments);
-        kubectl.env("HOME", &self.folder).env_remove("KUBECONFIG").kill_on_drop(true);
+        kubectl
+            .env("KUBE_EDITOR", editor)
+            .env("HOME", &self.folder)
+            .env_remove("KUBECONFIG")
+            .kill_on_drop(true);
         kubectl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let run = async {
             let mut running = kubectl.spawn().context("cannot run kubectl")?;

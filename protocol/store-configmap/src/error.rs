@@ -134,7 +134,7 @@ fn refusal(place: &Place, call: &Call, status: &Status) -> Option<Error> {
             store,
             action: call.to_string(),
             way_out: format!(
-                "grant {} in namespace {namespace} to {}, see docs/store-configmap.md",
+                "grant {} in namespace {namespace} to {}, see docs/stores.md",
                 grant(call),
                 subject(status)
             ),

@@ -169,6 +169,12 @@ impl Job {
         self.shared.logs.lock().expect("no panic").iter().any(|(_, message)| message.contains(text))
     }
 
+    /// How often something was logged.
+    pub(crate) fn times_logged(&self, text: &str) -> usize {
+        let logs = self.shared.logs.lock().expect("no panic");
+        logs.iter().filter(|(_, message)| message.contains(text)).count()
+    }
+
     /// Waits until something is logged.
     pub(crate) async fn logs(&self, text: &str) {
         let what = format!("{text:?} in the log of {}", self.spec.job);

@@ -8,6 +8,7 @@ mod job;
 mod claims;
 mod cutover;
 mod documents;
+mod edits;
 mod kubernetes;
 mod mount;
 mod restart;

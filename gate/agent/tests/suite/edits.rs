@@ -1,0 +1,222 @@
+//! People at work with an editor and a shell on the file `request`, beside real jobs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tidegate_agent::Rollout;
+use tidegate_protocol::document::{Cutover, Document, Outcome, Settings};
+use tidegate_protocol::edit::Keys;
+use tidegate_protocol::identity::Attempt;
+use tidegate_store::{Error, Object, Sheet, Slot, Store, Stored, Version, Watch};
+
+use crate::cutover::blue_and_green;
+use crate::job::world::{BLUE, GREEN, ROLLOUT, World, quick, until};
+use crate::job::{Job, Spec};
+
+/// What a shell's `echo … > request` does.
+fn echo(world: &World, text: &str) {
+    std::fs::write(world.file("request"), text).unwrap();
+}
+
+fn text(world: &World) -> String {
+    std::fs::read_to_string(world.file("request")).unwrap_or_default()
+}
+
+/// Waits until the file says so; what it said then.
+async fn shows(world: &World, part: &str) -> String {
+    until(&format!("{part:?} in the file"), async || Some(text(world)).filter(|text| text.contains(part)))
+        .await
+}
+
+fn refused(document: &Document, code: &str) -> bool {
+    document.answered.as_ref().and_then(|answer| answer.refusal.as_ref()).is_some_and(|found| found.0 == code)
+}
+
+#[tokio::test]
+async fn an_edit_is_taken_answered_and_told_and_the_same_edit_later_is_a_new_one() {
+    let world = World::with(quick()).await;
+    let (_blue, _green) = blue_and_green(&world).await;
+    let help = shows(&world, "blue-1 is active").await;
+    assert!(help.starts_with("# promote: now, +30s,"), "{help}");
+    echo(&world, "promote: now\n");
+    assert_eq!(world.ended(Attempt(1)).await.outcome, Outcome::Done);
+    let told = shows(&world, "attempt 1 is done").await;
+    assert!(!told.contains("\npromote") && told.contains("\ntaken: "), "{told}");
+    shows(&world, "status: attempt 1 is done. green-1 is active").await;
+    let edited = format!("{}promote: now\n", text(&world));
+    echo(&world, &edited);
+    let past = world.ended(Attempt(2)).await;
+    assert_eq!((past.outcome, past.terms.to), (Outcome::Done, BLUE));
+    world.goes_on(BLUE).await;
+    // An editor that was left open has an older copy, and saves it.
+    let epoch = shows(&world, "attempt 2 is done").await;
+    assert!(!epoch.contains("OldCopy"), "{epoch}");
+    let before = world.document().await;
+    echo(&world, &edited);
+    shows(&world, "OldCopy: this was saved from a copy that is older").await;
+    let after = world.document().await;
+    assert_eq!((after.attempts, after.cutover, after.answered), (before.attempts, None, before.answered));
+    world.is_exact().await;
+}
+
+#[tokio::test]
+async fn a_bad_edit_is_answered_in_the_file_and_changes_nothing() {
+    let world = World::with(quick()).await;
+    let (_blue, _green) = blue_and_green(&world).await;
+    shows(&world, "blue-1 is active").await;
+    let before = world.document().await;
+    for (edit, answer) in [
+        (
+            "promot: now\n",
+            "promot = \"now\" is not known; keys are promote, to, hand-over, abort, pause and id",
+        ),
+        ("promote: soon\n", "write now, +30s, an RFC 3339 time"),
+        ("promote: now\nabort: true\n", "promote and abort are both set"),
+        ("pause: ture\n", "pause = \"ture\" is neither true nor false"),
+    ] {
+        echo(&world, edit);
+        let told = shows(&world, "RequestUnreadable: ").await;
+        let keys = world.rollout().sheet().await.unwrap().keys.unwrap();
+        assert!(keys["status"].contains(answer), "{told}");
+        assert!(keys.keys().any(|key| edit.starts_with(key.as_str())), "it stays to be mended: {told}");
+    }
+    // No list of keys at all: the text stays as it was, with the answer above.
+    let mistake = "promote now\n  to: [green-1\n";
+    echo(&world, mistake);
+    let told = shows(&world, "#! status: RequestUnreadable: ").await;
+    assert!(told.ends_with(mistake), "{told}");
+    assert_eq!(world.document().await, before);
+    echo(&world, &told.replace("promote now\n  to: [green-1", "promote: now\nto: green-1"));
+    assert_eq!(world.ended(Attempt(1)).await.outcome, Outcome::Done);
+    world.goes_on(GREEN).await;
+    // One that can be read, but not be met, is taken.
+    echo(&world, "promote: 2001-01-01T00:00:00Z\nto: blue-1\n");
+    world.says("refused", |document| refused(document, "BoundaryInPast")).await;
+    shows(&world, "the last request was refused: BoundaryInPast: 2001-01-01T00:00:00Z is not above").await;
+    world.is_exact().await;
+}
+
+#[tokio::test]
+async fn a_pause_holds_cutovers_back_until_it_is_removed() {
+    let world = World::with(Settings { propose_deadline_ms: 60_000, ..quick() }).await;
+    let (_blue, green) = blue_and_green(&world).await;
+    echo(&world, "promote: now\npause: true\n");
+    world.says("refused", |document| refused(document, "Paused")).await;
+    let told = shows(&world, "paused: nothing is proposed until the key pause is removed").await;
+    assert!(told.contains("\npause: "), "Tidegate never clears it: {told}");
+    // What is only proposed ends with a pause.
+    echo(&world, "");
+    let spec = green.spec.clone();
+    let last = green.kill().await;
+    echo(&world, "promote: +1s\nto: green-1\n");
+    world.says("proposed", |document| matches!(document.cutover, Some(Cutover::Proposed { .. }))).await;
+    assert!(world.rollout().pause(true).await.unwrap());
+    let past = world.ended(Attempt(1)).await;
+    assert!(matches!(&past.outcome, Outcome::Aborted { code, .. } if code == "Paused"), "{past:?}");
+    assert!(world.rollout().pause(false).await.unwrap());
+    let _green = Job::start(&world, spec, last.as_ref());
+    world.is_ready(GREEN).await;
+    echo(&world, "promote: now\n");
+    assert_eq!(world.ended(Attempt(2)).await.outcome, Outcome::Done);
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+}
+
+/// Counts what is written for people, and may keep the answers to itself: the write is there, and its author does not know.
+#[derive(Debug)]
+struct Ghostly {
+    store: Arc<dyn Store>,
+    writes: Arc<AtomicU64>,
+    silent: Arc<AtomicBool>,
+}
+
+impl Ghostly {
+    fn on(world: &World, silent: bool) -> (Rollout, Arc<AtomicU64>) {
+        let store = tidegate_agent::open(&world.url(), ROLLOUT).unwrap();
+        let writes = Arc::new(AtomicU64::new(0));
+        let silent = Arc::new(AtomicBool::new(silent));
+        let ghostly = Ghostly { store, writes: Arc::clone(&writes), silent };
+        (Rollout::new(Arc::new(ghostly), ROLLOUT), writes)
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Ghostly {
+    fn url(&self) -> String {
+        self.store.url()
+    }
+
+    async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
+        self.store.read(object).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        object: &Object,
+        expected: Option<&Version>,
+        bytes: &[u8],
+    ) -> Result<Version, Error> {
+        self.store.compare_and_set(object, expected, bytes).await
+    }
+
+    async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let written = self.store.write_sheet(old, keys).await?;
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(Error::Ambiguous { store: self.url(), object: Object::Request, cause: None });
+        }
+        Ok(written)
+    }
+
+    async fn reports(&self) -> Result<Vec<Slot>, Error> {
+        self.store.reports().await
+    }
+
+    fn watch(&self) -> Watch {
+        self.store.watch()
+    }
+}
+
+/// P30, for edits: nobody hears that the edit was taken, and yet it is answered once.
+#[tokio::test]
+async fn an_edit_whose_taking_was_never_confirmed_is_answered_once() {
+    let world = World::with(quick()).await;
+    let (rollout, _) = Ghostly::on(&world, true);
+    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, rollout);
+    world.goes_on(BLUE).await;
+    let (rollout, _) = Ghostly::on(&world, true);
+    let spec = Spec::new(GREEN, 3);
+    let _green = Job::start_on(&world, spec, Some(&blue.snapshot().await), rollout);
+    world.is_ready(GREEN).await;
+    echo(&world, "promote: now\n");
+    assert_eq!(world.ended(Attempt(1)).await.outcome, Outcome::Done);
+    world.goes_on(GREEN).await;
+    let settled = world.says("settled", |document| document.owners.len() == 1).await;
+    assert_eq!(settled.attempts, Attempt(1), "it was answered twice");
+    world.is_exact().await;
+}
+
+/// At rest nothing is written for people; while something is waited for, a sentence now and then.
+#[tokio::test]
+async fn sentences_are_written_when_something_happens_and_seldom_otherwise() {
+    let world = World::with(Settings { propose_deadline_ms: 8_000, ..quick() }).await;
+    let (rollout, writes) = Ghostly::on(&world, false);
+    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, rollout);
+    world.goes_on(BLUE).await;
+    let green = Job::start(&world, Spec::new(GREEN, 3), Some(&blue.snapshot().await));
+    world.is_ready(GREEN).await;
+    shows(&world, "blue-1 is active").await;
+    let (first, begin) = (writes.load(Ordering::Relaxed), Instant::now());
+    until("three seconds", async || (begin.elapsed() >= Duration::from_secs(3)).then_some(())).await;
+    assert_eq!((first, writes.load(Ordering::Relaxed)), (1, 1), "at rest");
+    green.kill().await;
+    echo(&world, "promote: +1s\nto: green-1\n");
+    let past = world.ended(Attempt(1)).await;
+    assert!(matches!(past.outcome, Outcome::Aborted { .. }), "{past:?}");
+    shows(&world, "attempt 1 was aborted: DeadlinePassed").await;
+    let written = writes.load(Ordering::Relaxed) - first;
+    // The taking, the proposal, one more while it is waited for, the end.
+    assert!((3..=5).contains(&written), "{written} writes");
+    world.is_exact().await;
+}
