@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use tidegate_integration_tests::Scratch;
 use tidegate_integration_tests::kube::{ControlPlane, Shared};
-use tidegate_protocol::document::{HandOver, Outcome};
-use tidegate_protocol::identity::{Attempt, Member};
+use tidegate_protocol::document::{Document, HandOver, Outcome};
+use tidegate_protocol::identity::Member;
 use tidegate_protocol::time::When;
 
 use crate::cutover::blue_and_green;
@@ -86,10 +86,12 @@ impl Shop {
         .await
     }
 
-    async fn done(&self, attempt: u64, by: Member) {
-        let past = self.world.ended(Attempt(attempt)).await;
-        assert_eq!((past.outcome, past.terms.to), (Outcome::Done, by));
+    /// The output has changed hands, and nothing is left to be done.
+    async fn has_it(&self, by: Member) -> Document {
+        let is_done = |document: &Document| document.owners.len() == 1 && document.active().member == by;
+        let document = self.world.says(&format!("{by} has it"), is_done).await;
         self.world.goes_on(by).await;
+        document
     }
 }
 
@@ -103,16 +105,15 @@ async fn people_promote_with_kubectl_edit_patch_and_apply() -> Result<()> {
     // As kubectl shows it, with a line more in `data`.
     let editor = "sed -i 's/^data:$/data:\\n  promote: now/'";
     shop.plane.edit(&shop.operator, &["configmap", "orders"], editor).await?;
-    shop.done(1, GREEN).await;
-    let told = shop.shows("status: attempt 1 is done. green-1 is active").await;
+    shop.has_it(GREEN).await;
+    let told = shop.shows(" is done. green-1 is active").await;
     assert!(!told.contains("promote: now"), "{told}");
     let events = shop.described("Finished").await;
     assert!(events.contains("Proposed") && events.contains("Committed"), "{events}");
 
     // The same value again is a new request; an annotation is none.
     shop.kubectl(&["patch", "configmap", "orders", "-p", r#"{"data":{"promote":"now"}}"#], "").await?;
-    shop.done(2, BLUE).await;
-    let settled = world.says("settled", |document| document.owners.len() == 1).await;
+    let settled = shop.has_it(BLUE).await;
     shop.plane.kubectl(&["-n", shop.namespace, "annotate", "configmap", "orders", "team=a"]).await?;
 
     // A manifest that is applied again and again names who is to take over, and so does it once.
@@ -122,13 +123,12 @@ metadata: {name: orders}
 data: {promote: now, to: green-1}
 ";
     shop.kubectl(&["apply", "-f", "-"], manifest).await?;
-    shop.done(3, GREEN).await;
-    shop.shows("attempt 3 is done").await;
+    let last = shop.has_it(GREEN).await;
+    assert_eq!(settled.history.len() + 1, last.history.len(), "the annotation asked for something");
     shop.kubectl(&["apply", "-f", "-"], manifest).await?;
     shop.described("AlreadyActive").await;
     let document = world.document().await;
-    assert_eq!((document.attempts, document.cutover), (Attempt(3), None));
-    assert!(document.epoch > settled.epoch);
+    assert_eq!((document.attempts, document.cutover, document.history), (last.attempts, None, last.history));
 
     // Neither the document nor the reports are people's.
     let deny =
@@ -162,7 +162,7 @@ async fn a_bad_edit_is_answered_in_the_config_map_and_as_an_event_and_changes_no
     patch(r#"{"promote":"now","pause":"true"}"#).await?;
     shop.described("Paused").await;
     patch(r#"{"pause":null,"promote":"now"}"#).await?;
-    shop.done(1, GREEN).await;
+    shop.has_it(GREEN).await;
     world.is_exact().await;
     Ok(())
 }
