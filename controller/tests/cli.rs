@@ -218,6 +218,48 @@ async fn no_wait_returns_with_the_attempt() {
 }
 
 #[tokio::test]
+async fn a_pause_refuses_promotions_until_it_is_taken_back() {
+    let world = World::with(quick()).await;
+    let (_blue, _green) = blue_and_green(&world).await;
+    let said = tidegate(&world, "pause --output json").await;
+    assert_eq!(
+        (said.exit, said.json()),
+        (DONE, json!({"outcome": "paused", "changed": true})),
+        "{}",
+        said.err
+    );
+    assert_eq!(tidegate(&world, "pause").await.out, "it was paused already\n");
+    let refused = tidegate(&world, "promote").await;
+    refused.failed(REFUSED, "Paused: the rollout is paused; remove the key pause, or run `tidegate resume`");
+    let tree = tidegate(&world, "status").await.out;
+    assert!(tree.contains("\n  paused: nothing is proposed until `tidegate resume`"), "{tree}");
+    assert_eq!(tidegate(&world, "status --output json").await.json()["paused"], true);
+    let said = tidegate(&world, "resume --output json").await;
+    assert_eq!(said.json(), json!({"outcome": "resumed", "changed": true}));
+    assert_eq!(tidegate(&world, "resume").await.out, "it was not paused\n");
+    assert_eq!(tidegate(&world, "promote").await.exit, DONE);
+    world.is_exact().await;
+}
+
+#[tokio::test]
+async fn a_bad_edit_is_shown_and_stands_in_the_way_of_commands() {
+    let world = World::with(quick()).await;
+    let _blue = Job::start(&world, Spec::new(BLUE, 2), None);
+    world.goes_on(BLUE).await;
+    std::fs::write(world.file("request"), "promot: now\n").unwrap();
+    let problem = "RequestUnreadable: promot = \"now\" is not known; keys are promote, to";
+    let tree = tidegate(&world, "status").await.out;
+    assert!(tree.contains(&format!("\n  ! {problem}")), "{tree}");
+    for verb in ["promote", "abort"] {
+        tidegate(&world, verb).await.failed(REFUSED, problem);
+    }
+    std::fs::write(world.file("request"), "promot").unwrap();
+    let tree = tidegate(&world, "status --why").await.out;
+    assert!(tree.contains("RequestUnreadable: this is no list of keys and values"), "{tree}");
+    tidegate(&world, "pause").await.failed(REFUSED, "RequestUnreadable: this is no list of keys and values");
+}
+
+#[tokio::test]
 async fn a_request_that_another_one_replaces_is_fenced() {
     let world = World::with(quick()).await;
     let first = tokio::spawn({

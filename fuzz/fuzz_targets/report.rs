@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use tidegate_protocol::documents::v1;
-use tidegate_protocol::time::WallTime;
+use tidegate_protocol::request::Request;
+use tidegate_protocol::time::{WallTime, When};
 
 #[path = "../../protocol/tests/fuzz/consume.rs"]
 #[allow(dead_code, reason = "each target uses its part")]
@@ -15,7 +16,6 @@ const DOCUMENTS: [&[u8]; 4] = [
     include_bytes!("../../protocol/tests/golden/document-v1-committed.json"),
     include_bytes!("../../protocol/tests/golden/document-v1-there-and-back.json"),
 ];
-const REQUEST: &[u8] = br#"{"promote": "now"}"#;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut reports = Vec::new();
@@ -31,9 +31,14 @@ fuzz_target!(|bytes: &[u8]| {
     if reports.is_empty() {
         return;
     }
-    let request = v1::read_request(REQUEST).expect("a request").map(Ok);
+    let request = Request::Promote { at: When::Now, to: None, hand_over: None };
     for document in DOCUMENTS {
         let (document, _) = v1::read_document(document).expect("a golden file");
-        consume::observation(&document, &reports, request.clone(), WallTime::from_millis(1_772_366_400_000));
+        consume::observation(
+            &document,
+            &reports,
+            Some(request.clone()),
+            WallTime::from_millis(1_772_366_400_000),
+        );
     }
 });

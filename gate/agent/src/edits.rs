@@ -7,6 +7,7 @@ use tidegate_protocol::document::Document;
 use tidegate_protocol::edit::{self, Keys, Look, Phase, Status, Turn};
 use tidegate_protocol::request::Refusal;
 use tidegate_store::{Notice, Sheet, Version};
+use tokio::task::JoinSet;
 
 use crate::rollout::{Error, Rollout};
 
@@ -16,6 +17,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 const SOON: Duration = Duration::from_secs(5);
 const RARELY: Duration = Duration::from_secs(60);
 
+/// More notices than that are not on their way at once: the place where they are shown does not answer.
+const NOTICES: usize = 8;
+
 /// Between rounds.
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
@@ -24,6 +28,8 @@ pub(crate) struct Edits {
     /// The newest version of our own making.
     own: Option<Version>,
     told: Option<Told>,
+    /// On their way; a step of the protocol does not wait for them.
+    notices: JoinSet<Result<(), Error>>,
     /// What was said in the log about sentences and notices that could not be written.
     complaints: Vec<String>,
 }
@@ -53,7 +59,13 @@ impl Edits {
         &mut self,
         rollout: &Rollout,
         document: &Document,
+        said: &mut Vec<String>,
     ) -> Result<Option<Edit>, Error> {
+        while let Some(ended) = self.notices.try_join_next() {
+            if let Ok(Err(error)) = ended {
+                self.complain(error, said);
+            }
+        }
         let mut edit = Edit { sheet: None, asked: None, paused: false, mend: None, failed: None };
         let sheet = match rollout.sheet().await {
             Ok(sheet) => sheet,
@@ -118,7 +130,7 @@ impl Edits {
                 self.told = Some(Told { phase, not_before: now + pause, pause });
                 if let Some(refusal) = mend.as_ref().filter(|_| is_new) {
                     let (reason, message) = (refusal.code().to_owned(), refusal.to_string());
-                    self.announce(rollout, Notice { reason, message, warning: true }, said).await;
+                    self.announce(rollout, Notice { reason, message, warning: true });
                 }
             }
             Err(error) => self.complain(error, said),
@@ -126,9 +138,10 @@ impl Edits {
     }
 
     /// Shows something where people look besides.
-    pub(crate) async fn announce(&mut self, rollout: &Rollout, notice: Notice, said: &mut Vec<String>) {
-        if let Err(error) = rollout.announce(&notice).await {
-            self.complain(error, said);
+    pub(crate) fn announce(&mut self, rollout: &Rollout, notice: Notice) {
+        if self.notices.len() < NOTICES {
+            let rollout = rollout.clone();
+            self.notices.spawn(async move { rollout.announce(&notice).await });
         }
     }
 

@@ -125,12 +125,17 @@ impl Desk {
 
     /// Creates the first document. What was asked for before it never fires: it is forgotten first, and counts as answered.
     async fn create(&mut self, document: Document, found: &mut Found) -> Result<(), Error> {
-        let sheet = self.rollout.sheet().await?;
+        let sheet = match self.rollout.sheet().await {
+            Ok(sheet) => Some(sheet),
+            Err(Error::Store(tidegate_store::Error::TooLarge { .. })) => None, // nobody reads it, then or later
+            Err(error) => return Err(error),
+        };
         let mut answered = None;
-        if let Ok(keys) = readable(&sheet)
+        if let Some(sheet) = &sheet
+            && let Ok(keys) = readable(sheet)
             && let Some((left, request)) = edit::forget(keys, &fresh())
         {
-            self.rollout.write_sheet(&sheet, &left).await?;
+            self.rollout.write_sheet(sheet, &left).await?;
             let message = "it was asked before the rollout was created; ask again".to_owned();
             answered = Some(Answer { request, attempt: None, refusal: Some(("Stale".to_owned(), message)) });
         }
@@ -247,7 +252,9 @@ impl Desk {
         if active != self.member() && reports.get(&active).is_some_and(Seen::is_alive) {
             return Ok(false);
         }
-        let Some(edit) = self.edits.look(&self.rollout, &document).await? else { return Ok(true) };
+        let Some(edit) = self.edits.look(&self.rollout, &document, &mut found.said).await? else {
+            return Ok(true);
+        };
         let observation = Observation {
             document: &document,
             reports: &reports,
@@ -260,7 +267,7 @@ impl Desk {
                 match self.rollout.write_document(Some(&version), &next).await {
                     Ok(_) => {
                         found.said.push(format!("epoch {}: {}", next.epoch.0, describe(step, &next)));
-                        self.edits.announce(&self.rollout, notice(step, &next), &mut found.said).await;
+                        self.edits.announce(&self.rollout, notice(step, &next));
                     }
                     Err(error) if error.is_conflict() => {}
                     Err(error) => return Err(error),
