@@ -197,3 +197,28 @@ pub fn readable(sheet: &Sheet) -> Result<&Keys, Refusal> {
 fn shown(sheet: &Sheet) -> &Keys {
     sheet.keys.as_ref().unwrap_or_else(|unreadable| &unreadable.shown)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(version: &str) -> Sheet {
+        Sheet::of_keys(Some(Version::new(version)), Keys::new())
+    }
+
+    /// A shell truncates a file, and writes it then: whoever replaces it in between, has lost what it writes.
+    #[test]
+    fn nothing_is_written_beside_what_may_still_be_being_written() {
+        let mut edits = Edits::default();
+        edits.see(&sheet("a"));
+        let begin = Instant::now();
+        assert!(!edits.is_settled(&sheet("a"), begin));
+        edits.see(&sheet("a"));
+        assert!(edits.is_settled(&sheet("a"), begin + SETTLE), "it was looked at again, and is the same");
+        edits.see(&sheet("b"));
+        assert!(!edits.is_settled(&sheet("b"), begin + SETTLE / 2));
+        edits.own = Some(Version::new("b"));
+        assert!(edits.is_settled(&sheet("b"), begin), "it is our own");
+        assert!(edits.is_settled(&Sheet::of_keys(None, Keys::new()), begin), "there is nothing yet");
+    }
+}

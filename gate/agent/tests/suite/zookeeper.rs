@@ -8,7 +8,7 @@ use tidegate_protocol::report::Report;
 use tidegate_protocol::time::When;
 
 use crate::cutover::blue_and_green;
-use crate::job::world::{BLUE, GREEN, World, quick, until};
+use crate::job::world::{BLUE, GREEN, World, quick};
 
 #[tokio::test]
 async fn a_cutover_and_its_reverse_over_zookeeper_are_exact() -> Result<()> {
@@ -22,37 +22,6 @@ async fn a_cutover_and_its_reverse_over_zookeeper_are_exact() -> Result<()> {
             world.goes_on(GREEN).await;
             world.cut_over(BLUE, HandOver::Overlapped).await;
             world.goes_on(BLUE).await;
-            world.is_exact().await;
-            Ok(())
-        })
-        .await
-}
-
-/// The server's own command line client, whose `set` replaces the whole text, and which watches nothing.
-#[tokio::test]
-async fn people_promote_with_zkcli() -> Result<()> {
-    Scratch::new("zkcli")?
-        .run(async |folder| {
-            let server = ZooKeeper::start(folder).await?;
-            let world = World::on(format!("zookeeper://{}/", server.host()));
-            world.begin(quick()).await;
-            let (_blue, _green) = blue_and_green(&world).await;
-            let shows = async |part: &str| {
-                until(&format!("{part:?} in the node"), async || {
-                    let keys = world.rollout().sheet().await.ok()?;
-                    let told = keys.keys.unwrap_or_else(|unreadable| unreadable.shown);
-                    told.get("status").filter(|status| status.contains(part)).cloned()
-                })
-                .await
-            };
-            shows("blue-1 is active").await;
-            server.cli(&["set", "/orders/request", "promote now"]).await?;
-            shows("RequestUnreadable: this is no list of keys and values").await;
-            server.cli(&["set", "/orders/request", "promote: now"]).await?;
-            shows(" is done. green-1 is active").await;
-            let got = server.cli(&["get", "/orders/request"]).await?;
-            anyhow::ensure!(got.contains("taken: ") && !got.contains("\npromote"), "{got}");
-            world.goes_on(GREEN).await;
             world.is_exact().await;
             Ok(())
         })

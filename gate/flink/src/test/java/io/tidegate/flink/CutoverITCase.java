@@ -79,8 +79,7 @@ class CutoverITCase {
                         text.contains("\"ready\": 1")
                                 && text.contains("\"epoch\": 1")
                                 && text.contains("\"trouble\": []"));
-        Files.writeString(
-                folder.resolve("store/numbers/request"), "promote: now\nto: green-1\n");
+        Files.writeString(folder.resolve("store/numbers/request"), "promote: now\nto: green-1\n");
         Path document = folder.resolve("store/numbers/document.json");
         String answered =
                 Eventually.becomes(
