@@ -70,7 +70,7 @@ impl Edits {
         let sheet = match rollout.sheet().await {
             Ok(sheet) => sheet,
             Err(Error::Store(error @ tidegate_store::Error::TooLarge { .. })) => {
-                edit.mend = Some(Refusal::RequestUnreadable(error.to_string()));
+                self.complain(Error::Store(error), said);
                 return Ok(Some(edit));
             }
             Err(error) => return Err(error),

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::Gid;
 use rustix::io::Errno;
 use tidegate_store::{Cause, Error, Object, Version};
 
@@ -33,7 +35,7 @@ pub(crate) fn replace(
     let path = folder.object(object);
     let old = compare(folder, object, expected)?;
     folder.remove_leftovers().map_err(failed)?;
-    let mut new = Draft::write(folder, old, bytes).map_err(failed)?;
+    let mut new = Draft::write(folder, &path, old, bytes).map_err(failed)?;
     if matches!(object, Object::Report(_)) {
         make_folder(&folder.reports(), folder.path()).map_err(failed)?;
     }
@@ -79,11 +81,12 @@ struct Draft {
 
 impl Draft {
     /// On disk when this returns.
-    fn write(folder: &Folder, old: Option<Stamp>, bytes: &[u8]) -> io::Result<Self> {
+    fn write(folder: &Folder, over: &Path, old: Option<Stamp>, bytes: &[u8]) -> io::Result<Self> {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         let path = folder.temporary(format_args!("{}-{now}", std::process::id()));
         let mut draft = Self { file: File::create_new(&path)?, path, published: false };
         draft.file.write_all(bytes)?;
+        keep_rights(&draft.file, over)?;
         modify_later(&draft.file, old)?;
         draft.file.sync_all()?;
         Ok(draft)
@@ -103,6 +106,18 @@ impl Drop for Draft {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Gives the new file the mode and the group of the old one, so that a person who may edit it may do so again.
+fn keep_rights(new: &File, old: &Path) -> io::Result<()> {
+    let old = match old.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // Only a member of a group may give it a file: without that, it is the writer's group, or the folder's.
+    let _ = rustix::fs::fchown(new, None, Some(Gid::from_raw(old.gid())));
+    new.set_permissions(old.permissions())
 }
 
 /// Makes the new file's time of modification later than the old one's, whatever the clock does and however coarse the file

@@ -1,6 +1,7 @@
 //! People and their tools at work in the directory: each edit is a new version, is hinted, and is not overwritten unseen.
 
 use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,22 @@ async fn the_same_content_again_is_a_new_version() {
         })
         .await;
     }
+}
+
+/// Whoever may edit the request before a write of ours may do so after it.
+#[tokio::test]
+async fn a_file_keeps_its_mode_and_group() {
+    let desk = Desk::new().await;
+    let known = desk.read().await.expect("there");
+    fs::set_permissions(desk.request(), fs::Permissions::from_mode(0o664)).expect("a mode");
+    let groups = rustix::process::getgroups().expect("groups");
+    let group = groups.into_iter().chain([rustix::process::getegid()]).next().expect("a group");
+    std::os::unix::fs::chown(desk.request(), None, Some(group.as_raw())).expect("a group of ours");
+    let now = desk.read().await.expect("there");
+    assert_ne!(now.version, known.version, "the change time has moved");
+    desk.store.compare_and_set(&Object::Request, Some(&now.version), b"1").await.expect("written");
+    let metadata = fs::metadata(desk.request()).expect("there");
+    assert_eq!((metadata.mode() & 0o7777, metadata.gid()), (0o664, group.as_raw()));
 }
 
 /// What `touch -r` or a backup tool does: same inode, same size, same bytes, and the old time of modification.
