@@ -1,7 +1,6 @@
 package io.tidegate.flink.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.tidegate.flink.Eventually;
@@ -16,7 +15,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.configuration.Configuration;
@@ -55,41 +56,58 @@ class NativeUnloadITCase {
         assertTrue(threads().contains("async-io"), () -> threads().toString());
     }
 
-    /** Loads the library for a class loader of its own, runs an agent, and lets all of it go. */
+    /**
+     * Runs an agent in a class loader of its own, and lets all of it go. The threads that have
+     * called the library end here, because it cannot be unloaded before.
+     */
     private static WeakReference<ClassLoader> runAgent(String store) throws Exception {
         Configuration options = TestingOptions.blue();
         options.set(TidegateOptions.STORE, store);
         byte[] config = new Settings(options).agentConfig("job", List.of("orders"));
         ThrowAway loader = new ThrowAway();
-        Class<?> library = loader.loadClass(NativeLibrary.class.getName());
-        call(library.getDeclaredMethod("load"));
         Class<?> calls = loader.loadClass(Native.class.getName());
-        long agent = (long) call(calls.getDeclaredMethod("agentOpen", byte[].class), config);
         Method next = calls.getDeclaredMethod("agentNext", long.class);
-        AtomicReference<Object> last = new AtomicReference<>();
-        Thread runner =
-                new Thread(
-                        () -> {
-                            try {
-                                for (Object said = config; said != null; ) {
-                                    said = call(next, agent);
-                                }
-                            } catch (ReflectiveOperationException failure) {
-                                last.set(failure);
-                            }
-                        });
-        runner.start();
+        inThread(
+                        () ->
+                                call(
+                                        loader.loadClass(NativeLibrary.class.getName())
+                                                .getDeclaredMethod("load")))
+                .get();
+        long agent =
+                (long)
+                        inThread(
+                                        () ->
+                                                call(
+                                                        calls.getDeclaredMethod(
+                                                                "agentOpen", byte[].class),
+                                                        config))
+                                .get();
+        Future<?> runner = inThread(() -> untilClosed(next, agent));
         if (store.startsWith("zookeeper:")) {
             Eventually.becomes(
                     "the client begins",
                     NativeUnloadITCase::threads,
                     it -> it.contains("async-io"));
         }
-        call(calls.getDeclaredMethod("agentClose", long.class), agent);
-        runner.join();
-        assertNull(last.get());
-        call(calls.getDeclaredMethod("agentFree", long.class), agent);
+        for (String end : List.of("agentClose", "agentFree")) {
+            inThread(() -> call(calls.getDeclaredMethod(end, long.class), agent)).get();
+            runner.get();
+        }
         return new WeakReference<>(loader);
+    }
+
+    private static Object untilClosed(Method next, long agent) throws ReflectiveOperationException {
+        Object said = call(next, agent);
+        while (said != null) {
+            said = call(next, agent);
+        }
+        return null;
+    }
+
+    private static Future<Object> inThread(Callable<Object> work) {
+        FutureTask<Object> task = new FutureTask<>(work);
+        new Thread(task).start();
+        return task;
     }
 
     private static Object call(Method method, Object... arguments)
