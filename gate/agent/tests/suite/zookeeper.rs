@@ -1,9 +1,13 @@
-//! Agents of two members over a real ZooKeeper server.
+//! Agents of two members over a real ZooKeeper server, and people with its command line client.
+
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tidegate_integration_tests::Scratch;
 use tidegate_integration_tests::zookeeper::ZooKeeper;
+use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tidegate_protocol::document::{HandOver, Outcome};
+use tidegate_protocol::identity::Attempt;
 use tidegate_protocol::report::Report;
 use tidegate_protocol::time::When;
 
@@ -59,4 +63,64 @@ async fn output_goes_on_while_the_server_is_dead_and_a_cutover_after_it() -> Res
             Ok(())
         })
         .await
+}
+
+/// What people type: `zkCli.sh set /tidegate/orders/request 'promote: now'`, and the same in its own shell.
+#[tokio::test]
+async fn what_is_set_with_zkcli_is_taken_once_and_answered_there() -> Result<()> {
+    Scratch::new("zkcli")?
+        .run(async |folder| {
+            let server = ZooKeeper::start(folder).await?;
+            server.cli(&["create", "/tidegate"]).await?;
+            let world = World::on(format!("zookeeper://{}/tidegate", server.host()));
+            world.begin(quick()).await;
+            let (_blue, _green) = blue_and_green(&world).await;
+            server.cli(&["set", REQUEST, "promote: now"]).await?;
+            let first = world.ended(Attempt(1)).await;
+            assert_eq!((first.outcome, first.terms.to), (Outcome::Done, GREEN));
+            // A proposal that came too late is replaced by another attempt of the same request.
+            let Attempt(first) = first.terms.attempt;
+            let told = shows(&server, &format!("status: attempt {first} is done. green-1 is active")).await?;
+            assert!(told.contains("\ntaken: ") && !told.contains("\npromote"), "{told}");
+            let before = world.document().await;
+            for (edit, answer) in [
+                ("promote: soon", "write now, +30s, an RFC 3339 time"),
+                ("promot: now", "is not known; keys are promote, to,"),
+                ("promote now [", "#! status: RequestUnreadable: "),
+            ] {
+                server.cli(&["set", REQUEST, edit]).await?;
+                let told = shows(&server, "RequestUnreadable: ").await?;
+                assert!(told.contains(answer) && told.contains(edit), "it stays to be mended: {told}");
+            }
+            assert_eq!(world.document().await, before);
+            in_the_shell(&server, folder, "set /tidegate/orders/request 'promote: now'").await?;
+            let second = world.ended(Attempt(first + 1)).await;
+            let told = "the same value is a new request";
+            assert_eq!((second.outcome, second.terms.to), (Outcome::Done, BLUE), "{told}");
+            let Attempt(last) = second.terms.attempt;
+            shows(&server, &format!("status: attempt {last} is done. blue-1 is active")).await?;
+            world.goes_on(BLUE).await;
+            world.is_exact().await;
+            assert_eq!(world.document().await.attempts, Attempt(last), "each was taken once");
+            Ok(())
+        })
+        .await
+}
+
+const REQUEST: &str = "/tidegate/orders/request";
+
+/// Waits until the node says so; what it said then.
+async fn shows(server: &ZooKeeper, part: &str) -> Result<String> {
+    wait_until(&format!("{part:?} in the node"), Duration::from_secs(60), async || {
+        let told = server.cli(&["get", REQUEST]).await?;
+        Ok(if told.contains(part) { Observed::Reached(told) } else { Observed::NotYet(told) })
+    })
+    .await
+}
+
+async fn in_the_shell(server: &ZooKeeper, folder: &Path, command: &str) -> Result<()> {
+    let commands = folder.join("commands");
+    std::fs::write(&commands, format!("{command}\nquit\n"))?;
+    server.cli_from(&commands).await?;
+    Ok(())
 }
