@@ -62,6 +62,8 @@ async fn an_expired_session_is_replaced_and_hinted() -> Result<()> {
             .await?;
             let away = ours.read(&Object::Request).await.expect_err("parted");
             ensure!(away.code() == "StoreUnreachable" && away.is_transient(), "{away}");
+            // What is hinted from now on is that the connection is back.
+            while tokio::time::timeout(Duration::ZERO, watch.changed()).await.is_ok() {}
             proxy.become_so(Network::Whole);
             hinted(&ours, &mut watch, b"1").await;
             ours.compare_and_set(&Object::Request, Some(&version), b"2").await?;
