@@ -31,11 +31,10 @@ pub struct Told {
 }
 
 impl Command {
-    /// For a store in a folder.
+    /// For the store of this URL.
     #[must_use]
-    pub fn new(binary: &Path, store: &Path, rollout: &str) -> Self {
-        let store = format!("directory://{}", store.display());
-        Self { binary: binary.into(), store, rollout: rollout.into() }
+    pub fn new(binary: &Path, store: &str, rollout: &str) -> Self {
+        Self { binary: binary.into(), store: store.into(), rollout: rollout.into() }
     }
 
     /// Runs a verb with its arguments to its end.

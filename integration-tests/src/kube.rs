@@ -17,6 +17,7 @@ use crate::{Observed, Scratch, golang, wait_until};
 
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 const ADMIN: &str = "admin";
+const CHANGING: [&str; 5] = ["APPLY", "DELETE", "PATCH", "POST", "PUT"];
 const KUBECTL_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running control plane; dropping it kills it.
@@ -83,6 +84,27 @@ impl ControlPlane {
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The API server's port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many requests to change a ConfigMap the server has answered.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn changes(&self) -> Result<u64> {
+        let metrics = self.kubectl(&["get", "--raw", "/metrics"]).await?;
+        let counters = metrics.lines().filter(|line| {
+            line.starts_with("apiserver_request_total{")
+                && line.contains("resource=\"configmaps\"")
+                && CHANGING.iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
+        });
+        let number = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+        counters.map(number).sum::<Option<u64>>().context("a counter is no number")
     }
 
     /// The process, to freeze it.

@@ -1,4 +1,5 @@
-//! The one harness that starts the real parts of a test: Flink clusters, Kafka brokers and ZooKeeper servers as plain processes on 127.0.0.1.
+//! The one harness that starts the real parts of a test: Flink clusters, Kafka brokers, ZooKeeper servers and
+//! Kubernetes API servers as plain processes on 127.0.0.1.
 //!
 //! Everything a part writes lies in a [`Scratch`] folder: it is removed after success; after a failure it stays, and
 //! the error carries the tails of the logs. Processes die with their owner, whatever way that one ends. A state is
@@ -16,9 +17,11 @@ pub mod kube;
 pub mod maven;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod rest;
 pub mod scratch;
 pub mod stage;
+pub mod store;
 pub mod wait;
 pub mod zookeeper;
 

@@ -1,9 +1,9 @@
-//! Free ports on 127.0.0.1.
+//! Free ports on 127.0.0.1, and who uses one.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 /// A port that nobody else can take until [`Reservation::release`].
 #[derive(Debug)]
@@ -48,9 +48,39 @@ impl Reservation {
     }
 }
 
+/// How many connections a server on this port has.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn connections(port: u16) -> Result<usize> {
+    /// As the kernel numbers the states of TCP.
+    const ESTABLISHED: &str = "01";
+    let mut table = std::fs::read_to_string("/proc/net/tcp").context("cannot read the connections")?;
+    // A server in Java has them here, those of IPv4 too; a system without IPv6 has no such table.
+    table += &std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    let local = format!(":{port:04X}");
+    let open = table.lines().filter(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        matches!(fields[..], [_, ours, _, state, ..] if ours.ends_with(&local) && state == ESTABLISHED)
+    });
+    Ok(open.count())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
+
+    #[test]
+    fn connections_are_counted_at_the_server() {
+        let Reservation { port, listener } = Reservation::take().unwrap();
+        assert_eq!(connections(port).unwrap(), 0);
+        let clients = [(); 2].map(|()| (TcpStream::connect(("127.0.0.1", port)).unwrap(), listener.accept()));
+        assert_eq!(connections(port).unwrap(), 2);
+        drop(clients);
+        assert_eq!(connections(port).unwrap(), 0);
+    }
 
     #[test]
     fn a_reserved_port_cannot_be_bound() {

@@ -1,16 +1,17 @@
 //! The stage of a rehearsal: a broker, a cluster, a store, the job of `examples/flights` in two versions, an independent reader.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Command;
 use crate::flights::{Account, Flights, MAX_DELAY_MINUTES, ORIGINS, Owners, Stream, Version, row_time};
 use crate::flink::{FlinkCluster, Settings};
 use crate::kafka::{KafkaBroker, LiveReader, open_transactions, read_committed};
 use crate::rest::{Job, RunRequest};
+use crate::store::{Kind, SharedStore};
 use crate::{Observed, binary, wait_until, workspace_root};
 
 const INPUT: &str = "flights";
@@ -29,9 +30,11 @@ pub struct Stage {
     pub flink: FlinkCluster,
     /// The broker.
     pub kafka: KafkaBroker,
-    /// The store's folder.
-    pub store: PathBuf,
+    /// What the jobs share.
+    pub store: SharedStore,
     jar: String,
+    /// A second cluster, and the job there.
+    second: Option<(FlinkCluster, String)>,
 }
 
 /// One job, as it is submitted.
@@ -41,21 +44,35 @@ pub struct Deployment {
     parallelism: u32,
     savepoint: Option<String>,
     options: Vec<(&'static str, String)>,
+    on_second: bool,
 }
 
 impl Deployment {
     /// blue-1: version 1, parallelism 2.
     #[must_use]
     pub fn blue() -> Self {
-        Self { version: Version::V1, parallelism: 2, savepoint: None, options: Vec::new() }
+        Self { version: Version::V1, parallelism: 2, savepoint: None, options: Vec::new(), on_second: false }
             .with("tidegate.color", "blue")
     }
 
     /// green-1, from a snapshot of blue: version 2, parallelism 3.
     #[must_use]
     pub fn green(savepoint: String) -> Self {
-        Self { version: Version::V2, parallelism: 3, savepoint: Some(savepoint), options: Vec::new() }
-            .with("tidegate.color", "green")
+        Self {
+            version: Version::V2,
+            parallelism: 3,
+            savepoint: Some(savepoint),
+            options: Vec::new(),
+            on_second: false,
+        }
+        .with("tidegate.color", "green")
+    }
+
+    /// For the second cluster.
+    #[must_use]
+    pub fn on_second_cluster(mut self) -> Self {
+        self.on_second = true;
+        self
     }
 
     /// Sets an option of the job; the last value of a key counts.
@@ -68,39 +85,47 @@ impl Deployment {
 }
 
 impl Stage {
-    /// Starts all below `folder`.
+    /// Starts all below `folder`, with a folder as the store.
     ///
     /// # Errors
     /// When a part does not get ready, or the job's jar for this version of Flink is missing.
     pub async fn start(folder: &Path, version: &str) -> Result<Self> {
-        let jar =
-            workspace_root().join(format!("examples/flights/job/target/flink-{version}/flights-job.jar"));
-        ensure!(jar.is_file(), "{} is missing: build it with `make jars`", jar.display());
-        let store = folder.join("store");
-        fs::create_dir(&store).context("cannot create the store's folder")?;
-        let settings = Settings::new(version)
-            .task_managers(2, 3)
-            .with("restart-strategy.type", "fixed-delay")
-            .with("restart-strategy.fixed-delay.attempts", "100")
-            .with("restart-strategy.fixed-delay.delay", "200ms");
-        let (binary, kafka, flink) = tokio::try_join!(
+        Self::start_with(folder, version, Kind::Directory).await
+    }
+
+    /// The same with a store of this kind, and its server.
+    ///
+    /// # Errors
+    /// As [`Stage::start`].
+    pub async fn start_with(folder: &Path, version: &str, store: Kind) -> Result<Self> {
+        let (binary, store, kafka, (flink, jar)) = tokio::try_join!(
             binary::tidegate(),
+            SharedStore::start(folder, store, ROLLOUT),
             KafkaBroker::start(folder),
-            FlinkCluster::start(folder, &settings)
+            cluster(folder, version, 2)
         )?;
         for topic in [INPUT, OUTPUT] {
             kafka.create_topic(topic, ORIGINS.len() as i32, &[("retention.ms", "-1")]).await?;
         }
         let reader = LiveReader::start(&kafka.bootstrap_servers(), OUTPUT)?;
-        let jar = flink.rest().upload(&jar).await?;
-        Ok(Self { tidegate: Command::new(&binary, &store, ROLLOUT), reader, flink, kafka, store, jar })
+        let tidegate = Command::new(&binary, store.people(), ROLLOUT);
+        Ok(Self { tidegate, reader, flink, kafka, store, jar, second: None })
+    }
+
+    /// Starts a second cluster below `folder`, which knows nothing of the first one.
+    ///
+    /// # Errors
+    /// As [`Stage::start`].
+    pub async fn start_second_cluster(&mut self, folder: &Path, version: &str) -> Result<()> {
+        self.second = Some(cluster(&folder.join("second"), version, 1).await?);
+        Ok(())
     }
 
     /// The command on another store or rollout.
     ///
     /// # Errors
     /// When the binary cannot be built.
-    pub async fn tidegate_on(&self, store: &Path, rollout: &str) -> Result<Command> {
+    pub async fn tidegate_on(&self, store: &str, rollout: &str) -> Result<Command> {
         Ok(Command::new(&binary::tidegate().await?, store, rollout))
     }
 
@@ -117,7 +142,7 @@ impl Stage {
     /// # Errors
     /// When Flink refuses it.
     pub async fn submit(&self, deployment: Deployment) -> Result<Job> {
-        let Deployment { version, parallelism, savepoint, options } = deployment;
+        let Deployment { version, parallelism, savepoint, options, on_second } = deployment;
         let arguments = [
             ("--bootstrap-servers", self.kafka.bootstrap_servers()),
             ("--input", INPUT.into()),
@@ -126,7 +151,7 @@ impl Stage {
             ("--max-delay-minutes", MAX_DELAY_MINUTES.to_string()),
         ];
         let mut configuration = vec![
-            ("tidegate.store".to_owned(), format!("directory://{}", self.store.display())),
+            ("tidegate.store".to_owned(), self.store.url().to_owned()),
             ("tidegate.rollout".to_owned(), ROLLOUT.to_owned()),
         ];
         for (key, value) in options {
@@ -141,7 +166,12 @@ impl Stage {
             savepoint,
             entry_class: None,
         };
-        self.flink.rest().run(&self.jar, &request).await
+        let (flink, jar) = match &self.second {
+            Some((flink, jar)) if on_second => (flink, jar),
+            None if on_second => bail!("there is no second cluster"),
+            Some(_) | None => (&self.flink, &self.jar),
+        };
+        flink.rest().run(jar, &request).await
     }
 
     /// Submits a job and waits until it runs.
@@ -160,6 +190,15 @@ impl Stage {
     /// When it does not get there.
     pub async fn run_green(&self, blue: &Job) -> Result<Job> {
         let green = self.run(Deployment::green(blue.native_savepoint(DEADLINE).await?)).await?;
+        self.wait_caught_up().await?;
+        Ok(green)
+    }
+
+    /// Waits until green is in standby and about as far as blue.
+    ///
+    /// # Errors
+    /// At the deadline.
+    pub async fn wait_caught_up(&self) -> Result<()> {
         self.tidegate.wait_role("green-1", "standby").await?;
         self.tidegate
             .wait_status("green has caught up", |status| {
@@ -168,7 +207,7 @@ impl Stage {
                 near.is_some_and(|(green, blue)| green >= blue - 24 * crate::flights::HOUR_MS)
             })
             .await?;
-        Ok(green)
+        Ok(())
     }
 
     /// The number of a TaskManager that runs a subtask of the job's last vertex, where the gate is.
@@ -198,6 +237,25 @@ impl Stage {
             Ok(Observed::when(now > before, (), || format!("the newest row is of {now:?}")))
         })
         .await
+    }
+
+    /// Nobody has had trouble with the store: no member tells of any, and no log of a JobManager warns of it.
+    ///
+    /// # Errors
+    /// When somebody had.
+    pub async fn demand_quiet_store(&self) -> Result<()> {
+        let status = self.tidegate.done(&["status"]).await?;
+        let members = status["members"].as_array().map_or(&[][..], Vec::as_slice);
+        let told = members.iter().chain([&status]).map(|part| &part["trouble"]);
+        let quiet = told.into_iter().all(|trouble| trouble.as_array().is_none_or(Vec::is_empty));
+        ensure!(quiet && !members.is_empty(), "there is trouble: {status}");
+        let clusters = [&self.flink].into_iter().chain(self.second.as_ref().map(|(flink, _)| flink));
+        for flink in clusters {
+            let log = log_of(flink, "jobmanager")?;
+            let warned = log.lines().find(|line| line.contains(" WARN ") && tells_of_a_store(line));
+            ensure!(warned.is_none(), "a job had trouble with the store: {warned:?}");
+        }
+        Ok(())
     }
 
     /// The length of the JobManager's log, for [`Stage::wait_said`].
@@ -235,9 +293,7 @@ impl Stage {
     }
 
     fn log(&self, name: &str) -> Result<String> {
-        let path = self.flink.log_folder().join(format!("{name}.log"));
-        Ok(String::from_utf8_lossy(&fs::read(&path).with_context(|| path.display().to_string())?)
-            .into_owned())
+        log_of(&self.flink, name)
     }
 
     /// Ends the stream and waits until the last row of every origin is committed.
@@ -285,6 +341,32 @@ impl Stage {
     }
 }
 
+fn log_of(flink: &FlinkCluster, name: &str) -> Result<String> {
+    let path = flink.log_folder().join(format!("{name}.log"));
+    let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether there is a code like `StoreUnreachable` in a line.
+fn tells_of_a_store(line: &str) -> bool {
+    let mut words = line.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.any(|word| word.strip_prefix("Store").is_some_and(|rest| rest.starts_with(char::is_uppercase)))
+}
+
+/// A cluster that starts its jobs again after a failure, and the job there.
+async fn cluster(folder: &Path, version: &str, task_managers: usize) -> Result<(FlinkCluster, String)> {
+    let jar = workspace_root().join(format!("examples/flights/job/target/flink-{version}/flights-job.jar"));
+    ensure!(jar.is_file(), "{} is missing: build it with `make jars`", jar.display());
+    let settings = Settings::new(version)
+        .task_managers(task_managers, 3)
+        .with("restart-strategy.type", "fixed-delay")
+        .with("restart-strategy.fixed-delay.attempts", "100")
+        .with("restart-strategy.fixed-delay.delay", "200ms");
+    let flink = FlinkCluster::start(folder, &settings).await?;
+    let jar = flink.rest().upload(&jar).await?;
+    Ok((flink, jar))
+}
+
 /// A job that was never disturbed.
 ///
 /// # Errors
@@ -292,7 +374,7 @@ impl Stage {
 pub async fn demand_undisturbed(job: &Job) -> Result<()> {
     let exceptions = job.exceptions().await?;
     if let Some(failure) = exceptions.failures().first() {
-        anyhow::bail!(
+        bail!(
             "job {} has failed {} times; the last time: {}",
             job.id(),
             exceptions.failures().len(),

@@ -91,6 +91,23 @@ impl ZooKeeper {
         format!("127.0.0.1:{}", self.secure_port)
     }
 
+    /// How many changes the server has made, the beginnings and ends of sessions among them.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn changes(&self) -> Result<u64> {
+        let told = ask(&self.host(), "srvr").await?;
+        let last = told.lines().find_map(|line| line.strip_prefix("Zxid: 0x"));
+        let last = last.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        last.with_context(|| format!("no Zxid in {told:?}"))
+    }
+
+    /// The port for clients.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The server's process, to freeze it.
     pub fn process(&mut self) -> Option<&mut Process> {
         self.process.as_mut()

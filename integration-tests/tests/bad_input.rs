@@ -54,10 +54,11 @@ async fn wrong_requests_are_refused(stage: &Stage, folder: &Path) -> Result<()> 
     stage.tidegate.demand(&["promote"], 5, "NoStandby").await?;
     stage.tidegate.demand(&["abort"], 5, "NothingToAbort").await?;
     stage.tidegate.demand(&["rollback"], 5, "NothingToRollBack").await?;
-    let unknown = stage.tidegate_on(&stage.store, "flihgts").await?;
+    let unknown = stage.tidegate_on(stage.store.people(), "flihgts").await?;
     unknown.demand(&["status"], 5, "UnknownRollout").await?;
     unknown.demand(&["promote"], 5, "UnknownRollout").await?;
-    let nowhere = stage.tidegate_on(&folder.join("nowhere"), "flights").await?;
+    let nowhere = format!("directory://{}", folder.join("nowhere").display());
+    let nowhere = stage.tidegate_on(&nowhere, "flights").await?;
     nowhere.demand(&["status"], 7, "StoreMissing").await?;
     Ok(())
 }
@@ -138,14 +139,15 @@ async fn a_store_that_disappears_mid_cutover_stops_nothing() -> Result<()> {
 /// The jobs say so, rows go on to be committed, and the jobs say when it is over.
 async fn take_the_store_away(stage: &mut Stage, thaw: bool) -> Result<()> {
     let since = stage.said_so_far()?;
-    let away = stage.store.with_extension("away");
-    std::fs::rename(&stage.store, &away)?;
+    let store = stage.store.folder()?.to_owned();
+    let away = store.with_extension("away");
+    std::fs::rename(&store, &away)?;
     if thaw {
         stage.flink.task_manager(1).context("no TaskManager 1")?.thaw()?;
     }
     stage.wait_said(since, &["WARN", "StoreMissing"]).await?;
     stage.wait_flow().await?;
-    std::fs::rename(&away, &stage.store)?;
+    std::fs::rename(&away, &store)?;
     stage.wait_said(since, &["StoreMissing is over"]).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A cutover of a real job on real Flink and Kafka, and all that may become of it: done, refused, aborted, taken back. After
+//! A cutover of a real job on real Flink and Kafka, over each kind of store, and all that may become of it: done, refused, aborted, taken back. After
 //! each the whole output is compared with a batch computation of the truth.
 
 use std::time::Duration;
@@ -9,6 +9,7 @@ use tidegate_integration_tests::command::member;
 use tidegate_integration_tests::flights::{Owners, Version};
 use tidegate_integration_tests::rest::Job;
 use tidegate_integration_tests::stage::{Deployment, Stage, demand_undisturbed};
+use tidegate_integration_tests::store::Kind;
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tokio::sync::Mutex;
 
@@ -18,20 +19,35 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cutover_is_exact_on_flink_1() -> Result<()> {
-    a_cutover_is_exact("1.20.3").await
+    a_cutover_is_exact("1.20.3", Kind::Directory).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cutover_is_exact_on_flink_2() -> Result<()> {
-    a_cutover_is_exact("2.3.0").await
+    a_cutover_is_exact("2.3.0", Kind::Directory).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cutover_over_zookeeper_is_exact_on_flink_1() -> Result<()> {
+    a_cutover_is_exact("1.20.3", Kind::ZooKeeper).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cutover_over_zookeeper_is_exact_on_flink_2() -> Result<()> {
+    a_cutover_is_exact("2.3.0", Kind::ZooKeeper).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cutover_over_config_maps_is_exact_on_flink_1() -> Result<()> {
+    a_cutover_is_exact("1.20.3", Kind::ConfigMap).await
 }
 
 /// Other code, another parallelism, while data flows; the old job is stopped with a savepoint as soon as it may be.
-async fn a_cutover_is_exact(version: &str) -> Result<()> {
+async fn a_cutover_is_exact(version: &str, store: Kind) -> Result<()> {
     let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("cutover")?
         .run(async |folder| {
-            let mut stage = Stage::start(folder, version).await?;
+            let mut stage = Stage::start_with(folder, version, store).await?;
             let blue = stage.run(Deployment::blue()).await?;
             let stream = stage.stream(11)?;
             stage.wait_flow().await?;
@@ -44,6 +60,7 @@ async fn a_cutover_is_exact(version: &str) -> Result<()> {
             stage.wait_flow().await?;
             its_metrics_tell_of_the_boundary(&green, boundary).await?;
             let account = stage.finish(stream).await?;
+            stage.demand_quiet_store().await?;
             demand_undisturbed(&green).await?;
             green.stop_with_savepoint(DEADLINE).await?;
             let owners: Owners = vec![(i64::MIN, Version::V1), (boundary, Version::V2)];
@@ -51,7 +68,7 @@ async fn a_cutover_is_exact(version: &str) -> Result<()> {
             let blue_alone = stage.difference(&account, &owners[..1].to_vec())?;
             ensure!(!blue_alone.wrong.is_empty(), "the rows of the two versions cannot be told apart");
             println!(
-                "Flink {version}: {} rows, exact, {} flights late, boundary {boundary}",
+                "Flink {version}, {store}: {} rows, exact, {} flights late, boundary {boundary}",
                 account.rows(),
                 account.late
             );

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use tidegate_integration_tests::proxy::{Network, Proxy};
 use tidegate_integration_tests::zookeeper::{SESSION_TIMEOUT, ZooKeeper};
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tidegate_store::{Error, Object, Store};
 
-use crate::proxy::{Network, Proxy};
 use crate::{DEADLINE, answers, get, hinted, open};
 
 /// The agent gives up a call after so long.

@@ -3,7 +3,6 @@
 mod ensemble;
 mod faults;
 mod people;
-mod proxy;
 mod rights;
 mod threads;
 

@@ -1,4 +1,4 @@
-//! A network between a client and a server that can be cut, and that can lose the answer to a write.
+//! A network between a ZooKeeper client and its server that can be cut, and that can lose the answer to a write.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// What becomes of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Network {
+pub enum Network {
     /// They arrive.
     Whole,
     /// They vanish, and nobody is told: new connections neither.
@@ -18,14 +18,19 @@ pub(crate) enum Network {
     LosesAnswerToWrite,
 }
 
-pub(crate) struct Proxy {
+/// The network; it carries whole frames of ZooKeeper's protocol.
+#[derive(Debug)]
+pub struct Proxy {
     port: u16,
     network: Arc<watch::Sender<Network>>,
 }
 
 impl Proxy {
     /// A network to the server at `host`, whole at first. It ends with the runtime.
-    pub(crate) async fn start(host: String) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(host: String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let network = Arc::new(watch::Sender::new(Network::Whole));
@@ -38,11 +43,14 @@ impl Proxy {
         Ok(Self { port, network })
     }
 
-    pub(crate) fn host(&self) -> String {
+    /// `host:port` for clients.
+    #[must_use]
+    pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn become_so(&self, network: Network) {
+    /// From now on.
+    pub fn become_so(&self, network: Network) {
         self.network.send_replace(network);
     }
 }
