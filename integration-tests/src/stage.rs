@@ -383,3 +383,14 @@ pub async fn demand_undisturbed(job: &Job) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_a_store_is_found_in_a_line() {
+        assert!(tells_of_a_store("12:00:00.000 WARN  [agent] GateCoordinator - StoreUnreachable: silent"));
+        assert!(!tells_of_a_store("12:00:00.000 WARN  [main] StandaloneCompletedCheckpointStore - Stored 1"));
+    }
+}

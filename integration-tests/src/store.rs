@@ -101,8 +101,11 @@ impl SharedStore {
         plane.create_namespace(NAMESPACE).await?;
         plane.apply(NAMESPACE, JOB).await?;
         plane.apply(NAMESPACE, &OPERATOR.replace("orders", rollout)).await?;
-        let jobs = account(&plane, "jobs", "tidegate-job").await?;
-        let people = account(&plane, "people", &format!("tidegate-operator-{rollout}")).await?;
+        let url = |kubeconfig: PathBuf| {
+            format!("configmap://{NAMESPACE}/{rollout}?kubeconfig={}", kubeconfig.display())
+        };
+        let jobs = url(account(&plane, "jobs", "tidegate-job").await?);
+        let people = url(account(&plane, "people", &format!("tidegate-operator-{rollout}")).await?);
         Ok(Self { jobs, people, keeper: Keeper::ApiServer(plane) })
     }
 
@@ -148,8 +151,8 @@ impl fmt::Display for Keeper {
     }
 }
 
-/// A new account with a Role; returns the URL of the store with its kubeconfig.
-async fn account(plane: &ControlPlane, name: &str, role: &str) -> Result<String> {
+/// A new account with a Role; returns its kubeconfig.
+async fn account(plane: &ControlPlane, name: &str, role: &str) -> Result<PathBuf> {
     let kubeconfig = plane.create_account(NAMESPACE, name).await?;
     plane.grant(NAMESPACE, role, name).await?;
     // A new right takes a moment until the server goes by it.
@@ -158,7 +161,7 @@ async fn account(plane: &ControlPlane, name: &str, role: &str) -> Result<String>
         Ok(Observed::or_not_yet(read.map(|_| Observed::Reached(()))))
     })
     .await?;
-    Ok(format!("configmap://{NAMESPACE}/tidegate?kubeconfig={}", kubeconfig.display()))
+    Ok(kubeconfig)
 }
 
 #[cfg(test)]

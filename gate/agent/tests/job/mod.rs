@@ -3,12 +3,12 @@
 
 pub(crate) mod world;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tidegate_agent::{Agent, AgentConfig, Event, Evidence, Instruction, Level, Rollout, Teller, now};
-use tidegate_protocol::identity::{CheckpointId, Member};
+use tidegate_protocol::identity::{CheckpointId, Epoch, Member};
 use tidegate_protocol::order::Disposition;
 use tidegate_protocol::subtask::{self, Effect, Header, Held, Limits, Subtask};
 use tidegate_protocol::time::EventTime;
@@ -19,7 +19,8 @@ use world::{PARTITIONS, ROLLOUT, World, time, watermark};
 
 pub(crate) const GATE: &str = "orders";
 const PUMP: Duration = Duration::from_millis(2);
-const STATUS: Duration = Duration::from_millis(20);
+/// Its subtasks tell of themselves once in so many turns.
+const TURNS: u32 = 10;
 const CHECKPOINT: Duration = Duration::from_millis(150);
 
 /// What a job is started with.
@@ -32,6 +33,8 @@ pub(crate) struct Spec {
     /// How long an order is on its way to a subtask.
     pub(crate) order_lag: Duration,
     pub(crate) checkpoints: Duration,
+    /// How often its subtasks read; many of them are slower.
+    pub(crate) pump: Duration,
     pub(crate) limits: Limits,
 }
 
@@ -58,6 +61,8 @@ struct Shared {
     last: Mutex<Option<Checkpoint>>,
     logs: Mutex<Vec<(Level, String)>>,
     orders: Mutex<u64>,
+    /// Of each subtask, when it was first given an order of an epoch.
+    epochs: Mutex<BTreeMap<u32, Vec<(Epoch, Instant)>>>,
     failed: Mutex<Option<String>>,
 }
 
@@ -78,8 +83,14 @@ impl Spec {
             from_beginning: false,
             order_lag: Duration::ZERO,
             checkpoints: CHECKPOINT,
+            pump: PUMP,
             limits: Limits::default(),
         }
+    }
+
+    /// As many subtasks as a large job has, each as slow as Flink's are with the default options.
+    pub(crate) fn large(member: Member, parallelism: u32) -> Spec {
+        Spec { pump: Duration::from_millis(10), ..Spec::new(member, parallelism) }
     }
 
     /// The agent's part of it.
@@ -186,6 +197,16 @@ impl Job {
         *self.shared.orders.lock().expect("no panic")
     }
 
+    /// When the last of its subtasks was given an order of this epoch or a later one; `None` before that.
+    pub(crate) fn ordered(&self, epoch: Epoch) -> Option<Instant> {
+        let epochs = self.shared.epochs.lock().expect("no panic");
+        let first = |orders: &Vec<(Epoch, Instant)>| {
+            orders.iter().find(|(ordered, _)| *ordered >= epoch).map(|(_, when)| *when)
+        };
+        let all = epochs.values().map(first).collect::<Option<Vec<_>>>()?;
+        all.into_iter().max().filter(|_| epochs.len() == self.spec.parallelism as usize)
+    }
+
     /// Why it was told to fail. A real job would be gone; this one goes on, and must do no harm.
     pub(crate) fn failed(&self) -> Option<String> {
         self.shared.failed.lock().expect("no panic").clone()
@@ -237,9 +258,9 @@ impl Run {
         self.tell(Event::GateOpened { gate: gate.clone(), parallelism, evidence: Evidence::Committer });
         self.tell(Event::CommittersOpened { gate, parallelism });
         self.restore();
-        let mut pump = tokio::time::interval(PUMP);
+        let mut pump = tokio::time::interval(self.spec.pump);
         let (mut statuses, mut checkpoints) =
-            (tokio::time::interval(STATUS), tokio::time::interval(self.spec.checkpoints));
+            (tokio::time::interval(self.spec.pump * TURNS), tokio::time::interval(self.spec.checkpoints));
         checkpoints.reset();
         loop {
             tokio::select! {
@@ -325,11 +346,14 @@ impl Run {
         }
     }
 
-    fn tell_statuses(&mut self) {
-        for (subtask, task) in (0..).zip(&self.tasks) {
-            let (gate, attempt, status) = (GATE.to_owned(), self.attempt, task.machine.status());
-            self.tell(Event::SubtaskStatus { gate, subtask, attempt, status });
-        }
+    fn tell_statuses(&self) {
+        (0..self.spec.parallelism).for_each(|subtask| self.tell_status(subtask));
+    }
+
+    fn tell_status(&self, subtask: u32) {
+        let status = self.tasks[subtask as usize].machine.status();
+        let (gate, attempt) = (GATE.to_owned(), self.attempt);
+        self.tell(Event::SubtaskStatus { gate, subtask, attempt, status });
     }
 
     fn follow(&mut self, instruction: Instruction) {
@@ -338,8 +362,12 @@ impl Run {
                 assert_eq!(gate, GATE);
                 *self.shared.orders.lock().expect("no panic") += 1;
                 if attempt == self.attempt {
+                    let epoch = order.order.epoch;
                     self.tasks[subtask as usize].step(subtask::Event::Order(order.order));
-                    self.tell_statuses();
+                    let mut epochs = self.shared.epochs.lock().expect("no panic");
+                    epochs.entry(subtask).or_default().push((epoch, Instant::now()));
+                    drop(epochs);
+                    self.tell_status(subtask);
                 }
             }
             Instruction::Checkpoint => drop(self.checkpoint()),
@@ -377,7 +405,9 @@ impl Run {
 
 impl Task {
     fn read(&mut self, produced: usize) {
-        let mut reached = EventTime::MAX;
+        // Whoever has no partition hears how far all are, as behind a shuffle.
+        let mut reached =
+            if self.inputs.is_empty() { watermark(produced.saturating_sub(1)) } else { EventTime::MAX };
         for index in 0..self.inputs.len() {
             let (partition, mut read) = self.inputs[index];
             while read * PARTITIONS + partition < produced {

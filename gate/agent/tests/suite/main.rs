@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../job/mod.rs"]
+#[allow(dead_code, reason = "shared with a benchmark")]
 mod job;
 
 mod claims;
@@ -10,6 +11,7 @@ mod cutover;
 mod documents;
 mod edits;
 mod kubernetes;
+mod load;
 mod mount;
 mod restart;
 mod store;

@@ -1,7 +1,7 @@
 //! A store that is away, read-only, full, or counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tidegate_agent::Rollout;
@@ -95,11 +95,23 @@ async fn a_store_that_is_full_stops_nothing() {
     world.is_exact().await;
 }
 
-/// Counts writes.
-#[derive(Debug)]
+/// Counts writes, and remembers the largest.
+#[derive(Clone, Debug)]
 struct Counted {
     store: Arc<dyn Store>,
     writes: Arc<AtomicU64>,
+    largest: Arc<AtomicUsize>,
+}
+
+impl Counted {
+    fn on(world: &World) -> Counted {
+        let store = tidegate_agent::open(&world.url(), ROLLOUT).unwrap();
+        Counted { store, writes: Arc::default(), largest: Arc::default() }
+    }
+
+    fn rollout(&self) -> Rollout {
+        Rollout::new(Arc::new(self.clone()), ROLLOUT)
+    }
 }
 
 #[async_trait::async_trait]
@@ -119,6 +131,7 @@ impl Store for Counted {
         bytes: &[u8],
     ) -> Result<Version, Error> {
         self.writes.fetch_add(1, Ordering::Relaxed);
+        self.largest.fetch_max(bytes.len(), Ordering::Relaxed);
         self.store.compare_and_set(object, expected, bytes).await
     }
 
@@ -134,16 +147,14 @@ impl Store for Counted {
 /// Writes in three seconds of a job that has nothing but its life to tell.
 async fn writes_in_three_seconds(parallelism: u32) -> u64 {
     let world = World::with(quick()).await;
-    let writes = Arc::new(AtomicU64::new(0));
-    let counted =
-        Counted { store: tidegate_agent::open(&world.url(), ROLLOUT).unwrap(), writes: Arc::clone(&writes) };
-    let rollout = Rollout::new(Arc::new(counted), ROLLOUT);
-    let _blue = Job::start_on(&world, Spec::new(BLUE, parallelism), None, rollout);
+    let counted = Counted::on(&world);
+    let writes = || counted.writes.load(Ordering::Relaxed);
+    let _blue = Job::start_on(&world, Spec::new(BLUE, parallelism), None, counted.rollout());
     world.is_ready(BLUE).await;
     world.goes_on(BLUE).await;
-    let (before, begin) = (writes.load(Ordering::Relaxed), Instant::now());
+    let (before, begin) = (writes(), Instant::now());
     until("three seconds", async || (begin.elapsed() >= Duration::from_secs(3)).then_some(())).await;
-    writes.load(Ordering::Relaxed) - before
+    writes() - before
 }
 
 #[tokio::test]
@@ -153,6 +164,25 @@ async fn writes_do_not_grow_with_subtasks() {
         (1..=4).contains(&one) && (1..=4).contains(&six),
         "{one} writes with one subtask, {six} with six"
     );
+}
+
+/// A ConfigMap holds 1 MiB, and so does a node of ZooKeeper. While orders are on their way the reports tell who is missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_stays_small_with_many_subtasks() {
+    let world = World::with(quick()).await;
+    let counted = Counted::on(&world);
+    let many = |member| Spec { order_lag: Duration::from_millis(100), ..Spec::large(member, 200) };
+    let blue = Job::start_on(&world, many(BLUE), None, counted.rollout());
+    world.goes_on(BLUE).await;
+    let from = blue.snapshot().await;
+    let _green = Job::start_on(&world, many(GREEN), Some(&from), counted.rollout());
+    world.is_ready(GREEN).await;
+    world.cut_over(GREEN, HandOver::Ordered).await;
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+    let largest = counted.largest.load(Ordering::Relaxed);
+    println!("the largest value of 2 x 200 subtasks: {largest} bytes");
+    assert!((500..=16 * 1024).contains(&largest), "{largest} bytes");
 }
 
 /// Aborts the cutover at the worst moment: everybody has acknowledged, and the conductor has read the document already.

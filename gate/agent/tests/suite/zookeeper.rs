@@ -4,15 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use tidegate_agent::Rollout;
+use tidegate_integration_tests::proxy::{Network, Proxy};
 use tidegate_integration_tests::zookeeper::ZooKeeper;
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
-use tidegate_protocol::document::{HandOver, Outcome};
+use tidegate_protocol::document::{Document, HandOver, Outcome};
 use tidegate_protocol::identity::Attempt;
 use tidegate_protocol::report::Report;
+use tidegate_protocol::request::Request;
 use tidegate_protocol::time::When;
 
 use crate::cutover::blue_and_green;
-use crate::job::world::{BLUE, GREEN, World, quick};
+use crate::job::world::{BLUE, GREEN, ROLLOUT, World, quick};
+use crate::job::{Job, Spec};
 
 #[tokio::test]
 async fn a_cutover_and_its_reverse_over_zookeeper_are_exact() -> Result<()> {
@@ -27,6 +31,47 @@ async fn a_cutover_and_its_reverse_over_zookeeper_are_exact() -> Result<()> {
             world.cut_over(BLUE, HandOver::Overlapped).await;
             world.goes_on(BLUE).await;
             world.is_exact().await;
+            Ok(())
+        })
+        .await
+}
+
+/// Both agents are cut off from the server for longer than their sessions live, and a person asks for a cutover meanwhile.
+#[tokio::test]
+async fn a_cutover_that_is_asked_for_during_a_partition_is_made_after_it() -> Result<()> {
+    Scratch::new("parted")?
+        .run(async |folder| {
+            let server = ZooKeeper::start(folder).await?;
+            let world = World::on(format!("zookeeper://{}/", server.host()));
+            world.begin(quick()).await;
+            let network = Proxy::start(server.host()).await?;
+            let through = || Rollout::open(&format!("zookeeper://{}/", network.host()), ROLLOUT);
+            let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, through()?);
+            world.goes_on(BLUE).await;
+            let from = blue.snapshot().await;
+            let green = Job::start_on(&world, Spec::new(GREEN, 3), Some(&from), through()?);
+            world.is_ready(GREEN).await;
+
+            network.become_so(Network::Parted);
+            let ask = Request::Promote { at: When::Now, to: Some(GREEN), hand_over: None };
+            let asked = world.rollout().ask(&ask).await?;
+            blue.logs("StoreUnreachable").await;
+            green.logs("StoreUnreachable").await;
+            world.goes_on(BLUE).await;
+            let before = world.document().await;
+            assert_eq!((before.answered, before.cutover), (None, None));
+
+            network.become_so(Network::Whole);
+            let answered = |document: &Document| {
+                document.answered.as_ref().is_some_and(|answer| answer.request == asked)
+            };
+            let document = world.says("the answer to what was asked meanwhile", answered).await;
+            let attempt = document.answered.and_then(|answer| answer.attempt).context("it was refused")?;
+            let past = world.ended(attempt).await;
+            assert_eq!(past.outcome, Outcome::Done, "{past:?}");
+            world.goes_on(GREEN).await;
+            world.is_exact().await;
+            world.is_cut(&past);
             Ok(())
         })
         .await

@@ -1,0 +1,127 @@
+//! What two jobs ask of a real server: as much with two subtasks as with many.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use tidegate_integration_tests::Scratch;
+use tidegate_integration_tests::kube::ControlPlane;
+use tidegate_integration_tests::ports::connections;
+use tidegate_integration_tests::zookeeper::ZooKeeper;
+use tidegate_protocol::document::HandOver;
+
+use crate::job::world::{BLUE, GREEN, World, quick, until};
+use crate::job::{Job, Spec};
+
+/// Over so long the writes of jobs are counted that have nothing but their lives to tell.
+const QUIET: Duration = Duration::from_secs(6);
+const PARALLELISMS: [u32; 2] = [2, 64];
+
+enum Server {
+    ZooKeeper(ZooKeeper),
+    ApiServer(ControlPlane),
+}
+
+/// What was counted at the server.
+#[derive(Debug)]
+struct Load {
+    connections: usize,
+    quiet: u64,
+    cutover: u64,
+}
+
+impl Server {
+    async fn changes(&self) -> Result<u64> {
+        match self {
+            Server::ZooKeeper(server) => server.changes().await,
+            Server::ApiServer(plane) => plane.changes().await,
+        }
+    }
+
+    fn connections(&self) -> Result<usize> {
+        match self {
+            Server::ZooKeeper(server) => connections(server.port()),
+            Server::ApiServer(plane) => connections(plane.port()),
+        }
+    }
+
+    /// Two jobs of this many subtasks each, quiet and through a cutover.
+    async fn load(&self, url: String, parallelism: u32) -> Result<Load> {
+        let others = self.connections()?;
+        let world = World::on(url);
+        world.begin(quick()).await;
+        let blue = Job::start(&world, Spec::large(BLUE, parallelism), None);
+        world.goes_on(BLUE).await;
+        let _green = Job::start(&world, Spec::large(GREEN, parallelism), Some(&blue.snapshot().await));
+        world.is_ready(GREEN).await;
+        let (before, begin) = (self.changes().await?, Instant::now());
+        until("the end of the quiet time", async || (begin.elapsed() >= QUIET).then_some(())).await;
+        let quiet = self.changes().await? - before;
+        let (connections, before) = (self.connections()?.saturating_sub(others), self.changes().await?);
+        world.cut_over(GREEN, HandOver::Ordered).await;
+        world.says("blue's part is settled", |document| document.may_retire(BLUE)).await;
+        let cutover = self.changes().await? - before;
+        world.goes_on(GREEN).await;
+        world.is_exact().await;
+        println!(
+            "2 x {parallelism} subtasks: {connections} connections, {quiet} writes in {QUIET:?}, {cutover} in a cutover"
+        );
+        Ok(Load { connections, quiet, cutover })
+    }
+}
+
+/// The same bounds for few subtasks and for many.
+fn is_bounded(load: &Load, connections: usize) -> Result<()> {
+    ensure!((1..=connections).contains(&load.connections), "{load:?}");
+    // One a second of each job.
+    ensure!((1..=16).contains(&load.quiet), "{load:?}");
+    // Fewer than there are subtasks: none of them speaks for itself.
+    ensure!((5..=100).contains(&load.cutover), "{load:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_load_of_zookeeper_does_not_grow_with_subtasks() -> Result<()> {
+    Scratch::new("load")?
+        .run(async |folder| {
+            let zookeeper = ZooKeeper::start(folder).await?;
+            for root in PARALLELISMS.map(root_of) {
+                zookeeper.cli(&["create", &root]).await?;
+            }
+            let (host, server) = (zookeeper.host(), Server::ZooKeeper(zookeeper));
+            for parallelism in PARALLELISMS {
+                let url = format!("zookeeper://{host}{}", root_of(parallelism));
+                // One each for blue, green, and a person's tool.
+                is_bounded(&server.load(url, parallelism).await?, 3)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_load_of_an_api_server_does_not_grow_with_subtasks() -> Result<()> {
+    Scratch::new("load-kube")?
+        .run(async |folder| {
+            let plane = ControlPlane::start(folder).await?;
+            for parallelism in PARALLELISMS {
+                plane.create_namespace(&namespace_of(parallelism)).await?;
+            }
+            let (admin, server) = (plane.admin(), Server::ApiServer(plane));
+            for parallelism in PARALLELISMS {
+                let (namespace, kubeconfig) = (namespace_of(parallelism), admin.display());
+                let url = format!("configmap://{namespace}/orders?kubeconfig={kubeconfig}");
+                // A watch and the requests of blue, green, and a person's tool; a few more while they are renewed.
+                is_bounded(&server.load(url, parallelism).await?, 12)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn root_of(parallelism: u32) -> String {
+    format!("/of-{parallelism}")
+}
+
+fn namespace_of(parallelism: u32) -> String {
+    format!("of-{parallelism}")
+}
