@@ -2,6 +2,10 @@
 
 FLINK ?= 1.20.3
 FLINKS := 1.20.3 2.3.0
+STORE ?= directory
+STORES := directory configmap zookeeper
+# A real API server is built from Kubernetes' own sources.
+GO := $(if $(filter configmap,$(STORE)),go)
 MVN := mvn -B -ntp -q
 NIGHTLY := cargo +nightly
 FUZZ_TARGETS := document report request header message
@@ -10,16 +14,22 @@ GOLDEN = protocol/tests/golden
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 JOB_JAR = examples/flights/job/target/flink-$(FLINK)/flights-job.jar
 
+ifeq ($(filter $(STORE),$(STORES)),)
+$(error STORE=$(STORE) is no kind of store: take one of $(STORES))
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help tools build bridge jars demo test test-rust test-java prove fuzz sanitize nightly bench lint fmt clean
+.PHONY: help tools build bridge jars demo test test-rust test-java prove fuzz sanitize nightly bench bench-control lint fmt clean
 
 help: ## tell what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FLINK=$(FLINK) (or one of: $(FLINKS)) chooses the Flink version of build and demo"
+	@echo "  STORE=$(STORE) (or one of: $(STORES)) chooses what the demo's jobs share"
 
 tools: # name what is missing, before anything is built
-	@for tool in cargo java javac mvn cc python3; do command -v $$tool >/dev/null || { \
-	  echo "$$tool is missing: needed are Rust (rustup), a JDK 17, Maven, a C compiler and make, and Python 3 with pip for the demo's data" >&2; exit 1; }; done
+	@for tool in cargo java javac mvn cc python3 $(GO); do command -v $$tool >/dev/null || { \
+	  echo "$$tool is missing: needed are Rust (rustup), a JDK 17, Maven, a C compiler and make, Python 3 with pip for the demo's data," \
+	    "and Go 1.26 for the tests, the demo with STORE=configmap, and bench-control" >&2; exit 1; }; done
 	@java -version 2>&1 | grep -qE 'version "(17|2[1-9])' || { echo "a JDK 17 or later is needed; java -version says:" >&2; java -version; exit 1; }
 
 build: tools ## build the tidegate binary, the native library, and the Flink module for FLINK
@@ -27,8 +37,9 @@ build: tools ## build the tidegate binary, the native library, and the Flink mod
 	$(MVN) -DskipTests package -Dflink.version=$(FLINK)
 
 demo: build ## the main job: a year of flights handed from one version of a Flink job to the next
-	target/release/flights demo --flink $(FLINK) --tidegate target/release/tidegate --jar $(JOB_JAR) $(DEMO)
+	target/release/flights demo --flink $(FLINK) --store $(STORE) --tidegate target/release/tidegate --jar $(JOB_JAR) $(DEMO)
 
+test: GO := go
 test: tools lint test-rust test-java ## all tests, on the real parts
 
 test-rust: jars
@@ -82,6 +93,10 @@ sanitize: nightly ## Miri, ThreadSanitizer and AddressSanitizer on the bridge an
 
 bench: ## ratios against doing the same without a gate, measured in one run
 	cargo bench --locked -p tidegate-gate --bench admit
+
+bench-control: GO := go
+bench-control: tools ## from an edit of the request to the order in every subtask, on each kind of store
+	cargo bench --locked -p tidegate-agent --bench control
 
 lint: tools ## formatting, clippy with warnings denied, Java formatting
 	cargo fmt --all --check

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use tidegate_integration_tests::store::Kind;
 use tidegate_integration_tests::{Scratch, workspace_root};
 
 use crate::story::{self, Plan};
@@ -39,6 +40,10 @@ struct Demo {
     /// The Flink version
     #[arg(long, default_value = "1.20.3")]
     flink: String,
+
+    /// What both jobs share: directory, configmap (on a Kubernetes API server) or zookeeper; its server is started
+    #[arg(long, default_value = "directory")]
+    store: Kind,
 
     /// When to promote, in percent of the replay; `random` is between 35 and 70
     #[arg(long, value_name = "N|random", default_value = "50")]
@@ -92,6 +97,7 @@ async fn run_demo(demo: &Demo) -> Result<ExitCode> {
     let root = workspace_root();
     let plan = Plan {
         flink: demo.flink.clone(),
+        store: demo.store,
         promote_after_percent: demo.promote_after_percent.0,
         replay: Duration::from_secs(demo.seconds),
         tidegate: demo.tidegate.clone().unwrap_or_else(|| root.join("target/release/tidegate")),

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use tidegate_integration_tests::store::Kind;
 
 use crate::flight::readable;
 use crate::tidegate::{Promoted, Verified};
@@ -10,6 +11,7 @@ use crate::tidegate::{Promoted, Verified};
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) flink: String,
+    pub(crate) store: Kind,
     pub(crate) flights: usize,
     pub(crate) late: u64,
     pub(crate) promoted: Promoted,
@@ -31,6 +33,7 @@ struct Summary<'a> {
     pause_ms: Option<i64>,
     attempts: u64,
     flink: &'a str,
+    store: String,
 }
 
 impl Outcome {
@@ -54,6 +57,7 @@ impl Outcome {
             pause_ms: self.pause_ms,
             attempts: self.promoted.attempt,
             flink: &self.flink,
+            store: self.store.to_string(),
         })?)
     }
 
@@ -63,6 +67,7 @@ impl Outcome {
         let pause = self.pause_ms.map_or_else(|| "not seen".into(), |pause| format!("{pause} ms"));
         let lines = [
             ("Flink", self.flink.clone()),
+            ("store", self.store.to_string()),
             ("flights replayed", self.flights.to_string()),
             ("flights too late, dropped by the rule", self.late.to_string()),
             ("rows expected", verified.expected.to_string()),
@@ -110,6 +115,7 @@ mod tests {
             "colors": {"blue": {"expected": 4, "found": 4}, "green": {"expected": 6, "found": 6 - lost}}, "examples": {}});
         Outcome {
             flink: "1.20.3".into(),
+            store: Kind::ZooKeeper,
             flights: 100,
             late: 7,
             promoted: serde_json::from_value(promoted).unwrap(),
@@ -123,7 +129,7 @@ mod tests {
     fn the_last_line_has_exactly_these_fields() {
         assert_eq!(
             outcome(0, 0).json().unwrap(),
-            r#"{"expected":10,"blue":4,"green":6,"lost":0,"duplicated":0,"late":7,"boundary":1371000000000,"pause_ms":120,"attempts":2,"flink":"1.20.3"}"#
+            r#"{"expected":10,"blue":4,"green":6,"lost":0,"duplicated":0,"late":7,"boundary":1371000000000,"pause_ms":120,"attempts":2,"flink":"1.20.3","store":"zookeeper"}"#
         );
     }
 

@@ -1,12 +1,12 @@
-//! The real parts of the demo: a Kafka broker, a Flink cluster, a folder as the store.
+//! The real parts of the demo: a Kafka broker, a Flink cluster, a store with its server.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use tidegate_integration_tests::flink::{FlinkCluster, Settings};
 use tidegate_integration_tests::kafka::KafkaBroker;
 use tidegate_integration_tests::rest::{Job, RunRequest};
+use tidegate_integration_tests::store::{Kind, SharedStore};
 
 use crate::flight::Origin;
 use crate::truth::MAX_DELAY_MINUTES;
@@ -25,8 +25,7 @@ const CHECKPOINT_INTERVAL_MS: u32 = 500;
 pub(crate) struct Parts {
     pub(crate) kafka: KafkaBroker,
     pub(crate) flink: FlinkCluster,
-    /// The store's URL.
-    pub(crate) store: String,
+    pub(crate) store: SharedStore,
     jar: String,
 }
 
@@ -55,19 +54,20 @@ impl Parts {
     ///
     /// # Errors
     /// When a part does not get ready.
-    pub(crate) async fn start(folder: &Path, flink: &str, jar: &Path) -> Result<Self> {
-        let store = folder.join("store");
-        fs::create_dir(&store).context("cannot create the folder of the store")?;
+    pub(crate) async fn start(folder: &Path, flink: &str, jar: &Path, store: Kind) -> Result<Self> {
         let settings = Settings::new(flink).task_managers(2, 3);
-        let (kafka, flink) =
-            tokio::try_join!(KafkaBroker::start(folder), FlinkCluster::start(folder, &settings))?;
+        let (store, kafka, flink) = tokio::try_join!(
+            SharedStore::start(folder, store, ROLLOUT),
+            KafkaBroker::start(folder),
+            FlinkCluster::start(folder, &settings)
+        )?;
         let partitions = Origin::ALL.len() as i32;
         for topic in [INPUT, OUTPUT] {
             // Real flights are older than Kafka's default retention.
             kafka.create_topic(topic, partitions, &[("retention.ms", "-1")]).await?;
         }
         let jar = flink.rest().upload(jar).await?;
-        Ok(Self { kafka, flink, store: format!("directory://{}", store.display()), jar })
+        Ok(Self { kafka, flink, store, jar })
     }
 
     /// Submits one version, from a savepoint of the other one if there is one.
@@ -84,7 +84,7 @@ impl Parts {
             ("--checkpoint-interval-ms", CHECKPOINT_INTERVAL_MS.to_string()),
         ];
         let configuration = [
-            ("tidegate.store", self.store.as_str()),
+            ("tidegate.store", self.store.url()),
             ("tidegate.rollout", ROLLOUT),
             ("tidegate.color", deployment.color),
             ("tidegate.generation", "1"),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tidegate_integration_tests::kafka::{LiveReader, Record};
 use tidegate_integration_tests::rest::Job;
+use tidegate_integration_tests::store::Kind;
 use tidegate_integration_tests::{Observed, wait_until};
 
 use crate::flight::{Flight, readable};
@@ -31,6 +32,7 @@ const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) flink: String,
+    pub(crate) store: Kind,
     pub(crate) promote_after_percent: u32,
     pub(crate) replay: Duration,
     pub(crate) tidegate: PathBuf,
@@ -52,8 +54,9 @@ pub(crate) async fn tell(folder: &Path, plan: &Plan) -> Result<Outcome> {
         truth.late(),
         truth.rows()
     ));
-    narrator.say(&format!("starting Kafka and Flink {}", plan.flink));
-    let parts = Parts::start(folder, &plan.flink, &plan.jar).await?;
+    narrator.say(&format!("starting Kafka, Flink {} and a store of kind {}", plan.flink, plan.store));
+    let parts = Parts::start(folder, &plan.flink, &plan.jar, plan.store).await?;
+    narrator.say(&format!("the store of both jobs is {}: {}", parts.store.keeper(), parts.store.url()));
     let mut rehearsal = Rehearsal::begin(parts, plan, &flights, narrator).await?;
     let green = rehearsal.start_green().await?;
     let promoted = rehearsal.promote(plan.promote_after_percent).await?;
@@ -62,6 +65,7 @@ pub(crate) async fn tell(folder: &Path, plan: &Plan) -> Result<Outcome> {
     let (verified, pause_ms) = rehearsal.verify(folder, &truth, &promoted).await?;
     Ok(Outcome {
         flink: plan.flink.clone(),
+        store: plan.store,
         flights: flights.len(),
         late: truth.late(),
         promoted,
@@ -97,7 +101,7 @@ impl Rehearsal {
         let servers = parts.kafka.bootstrap_servers();
         let reader = LiveReader::start(&servers, OUTPUT)?;
         let replay = Arc::new(Replay::start(flights.clone(), parts.kafka.producer()?, INPUT, plan.replay));
-        let tidegate = Tidegate::new(&plan.tidegate, &parts.store);
+        let tidegate = Tidegate::new(&plan.tidegate, parts.store.people());
         let watcher = Watcher::start(tidegate.clone(), replay.clone(), narrator.clone());
         narrator.say(&format!(
             "blue ({}, parallelism {}) runs; the year begins and will last {} s",
