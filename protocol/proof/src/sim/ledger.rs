@@ -286,13 +286,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// A member is dead for good, and its part up to `end` is proven to be finished: what was late and not shown yet stays
+    /// A member is dead for good, and its part [since, end) is proven to be finished: what was late and not shown yet stays
     /// away, and nothing else.
-    pub fn abandoned(&mut self, dead: &Dead<'_>, end: EventTime) -> Result<(), Violation> {
+    pub fn abandoned(
+        &mut self,
+        dead: &Dead<'_>,
+        (since, end): (EventTime, EventTime),
+    ) -> Result<(), Violation> {
         for (record, (fate, account)) in self.fates.iter().zip(&mut self.accounts).enumerate() {
             if account.time < end && account.covered && fate.visible == 0 {
                 let late = dead.missed(record as u32, account, 0);
-                if dead.answers_for(account.time) {
+                if account.time >= since {
                     properties::only_late_records_are_lost_at_a_reclaim(record, late)?;
                 }
                 account.left_behind |= late;

@@ -18,7 +18,7 @@ use tidegate_protocol::identity::{Color, Member};
 use tidegate_protocol::member::Config;
 use tidegate_protocol::time::EventTime;
 
-use self::reclaim::Pinned;
+use self::reclaim::{Lost, Pinned};
 use super::clock::Clock;
 use super::job::{Job, gate_name};
 use super::ledger::Ledger;
@@ -51,8 +51,8 @@ pub struct World {
     held_high: Option<EventTime>,
     /// The way back from the last committed cutover.
     pinned: Option<Pinned>,
-    /// A job that is dead for good, and what rested in the report by which its last cutover was finished.
-    dead: Option<(Job, Vec<bool>)>,
+    /// A job that is dead for good.
+    dead: Option<Lost>,
     /// The member that has just taken over dies at once, where members die.
     doomed: bool,
     /// The number of a job whose checkpoints fail, and when it fails itself.

@@ -164,10 +164,10 @@ impl World {
         let told = told_by(heard, from);
         let early = job.zip(told).is_some_and(|(job, told)| job.finished(at, &told.rests));
         self.tally.finished_early += u64::from(early);
-        if let (Some((dead, rests)), Some(told)) = (&mut self.dead, told)
-            && dead.member == from
-        {
-            rests.clone_from(&told.rests);
+        if let Some(lost) = self.dead.as_mut().filter(|lost| lost.job.member == from) {
+            let since = document.owners.iter().rev().nth(1).map_or(document.settled, |owner| owner.since);
+            lost.part = Some((since, at));
+            lost.rests = told.map_or(Vec::new(), |told| told.rests.clone());
         }
         self.doomed = self.rng.u8(..3) == 0;
     }

@@ -10,7 +10,7 @@ use tidegate_protocol::time::EventTime;
 use super::World;
 use crate::properties::Violation;
 use crate::sim::clock::Clock;
-use crate::sim::job::Checkpoint;
+use crate::sim::job::{Checkpoint, Job};
 use crate::sim::ledger::Dead;
 use crate::sim::store::Told;
 
@@ -22,6 +22,16 @@ pub(super) struct Pinned {
     snapshot: Rc<Checkpoint>,
     /// All of its output is committed.
     committed: bool,
+}
+
+/// A member that is dead for good.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) job: Job,
+    /// What rested in the report by which its last cutover was finished.
+    pub(super) rests: Vec<bool>,
+    /// Which part it had, once that has ended.
+    pub(super) part: Option<(EventTime, EventTime)>,
 }
 
 impl World {
@@ -50,28 +60,25 @@ impl World {
         }
         let dead = self.jobs.remove(index);
         self.plan.reclaim = false;
-        self.dead = Some((dead, Vec::new()));
+        self.dead = Some(Lost { job: dead, rests: Vec::new(), part: None });
         self.tell(|| format!("{active} is dead for good"));
     }
 
     /// The controller takes the output of a dead member back, as soon as the document allows it.
     pub(super) fn take_back_if_dead(&mut self) -> Result<(), Violation> {
-        let (Some((job, _)), Some(pinned)) = (&self.dead, self.pinned.clone()) else { return Ok(()) };
-        let dead = job.member;
+        let (Some(lost), Some(pinned)) = (&self.dead, self.pinned.clone()) else { return Ok(()) };
+        let dead = lost.job.member;
         let Some((version, document)) = self.store.document.clone() else { return Ok(()) };
         if self.store.replaced.is_some() {
             return Ok(());
         }
         if document.active().member != dead {
-            let part = document.owners.iter().rposition(|owner| owner.member == dead);
-            let end = part
-                .and_then(|part| document.owners.get(part + 1))
-                .map_or(document.settled, |next| next.since);
-            self.tell(|| format!("{dead} is not taken back, its part ended at {end:?}"));
-            let Some((job, rests)) = self.dead.take() else { return Ok(()) }; // The cutover from it was finished.
-            return self
-                .ledger
-                .abandoned(&Dead { job: &job, rests: &rests, document: &document, log: &self.log }, end);
+            // The cutover from it was finished.
+            let Some(Lost { job, rests, part }) = self.dead.take() else { return Ok(()) };
+            let part = part.expect("only the end of a cutover takes a part from a member");
+            self.tell(|| format!("{dead} is not taken back, its part was {part:?}"));
+            let dead = Dead { job: &job, rests: &rests, document: &document, log: &self.log };
+            return self.ledger.abandoned(&dead, part);
         }
         let told = self.store.report(dead).map(|(_, told)| told.clone());
         let frontier = told.as_ref().map_or(EventTime::MIN, |told| told.report.frontier());
@@ -94,7 +101,7 @@ impl World {
         self.pinned = None;
         self.owners.push(name);
         self.start(name, Some(pinned.snapshot));
-        if let Some((job, _)) = self.dead.take() {
+        if let Some(Lost { job, .. }) = self.dead.take() {
             let rests = told.as_ref().map_or(&[][..], |told| &told.rests);
             let dead = Dead { job: &job, rests, document: &document, log: &self.log };
             self.ledger.reclaimed(&dead, (part, since, end))?;
