@@ -91,15 +91,17 @@ impl ZooKeeper {
         format!("127.0.0.1:{}", self.secure_port)
     }
 
-    /// How many changes the server has made, the beginnings and ends of sessions among them.
+    /// How often these nodes were written since they are there, as `zkCli.sh stat` tells; one that is not there never was.
     ///
     /// # Errors
-    /// When it does not tell.
-    pub async fn changes(&self) -> Result<u64> {
-        let told = ask(&self.host(), "srvr").await?;
-        let last = told.lines().find_map(|line| line.strip_prefix("Zxid: 0x"));
-        let last = last.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        last.with_context(|| format!("no Zxid in {told:?}"))
+    /// As [`ZooKeeper::cli`].
+    pub async fn writes(&self, nodes: &[String]) -> Result<u64> {
+        let file = self.folder.join("stat");
+        let commands: String = nodes.iter().map(|node| format!("stat {node}\n")).collect();
+        fs::write(&file, commands)?;
+        let told = self.cli_from(&file).await?;
+        let versions = told.lines().filter_map(|line| line.strip_prefix("dataVersion = "));
+        versions.map(|version| Ok(version.trim().parse::<u64>()? + 1)).sum()
     }
 
     /// The port for clients.
