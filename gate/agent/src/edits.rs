@@ -9,7 +9,7 @@ use tidegate_protocol::request::Refusal;
 use tidegate_store::{Notice, Sheet, Version};
 use tokio::task::JoinSet;
 
-use crate::rollout::{Error, Rollout};
+use crate::rollout::{Error, Rollout, fresh, readable};
 
 /// Nothing is written beside an edit that is younger than this: its author may not have finished writing.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -177,20 +177,6 @@ impl Edits {
             self.complaints.push(complaint);
         }
     }
-}
-
-/// An id that nobody has used.
-pub(crate) fn fresh() -> String {
-    uuid::Uuid::new_v4().to_string()
-}
-
-/// The keys, or what is wrong with what stands there.
-pub fn readable(sheet: &Sheet) -> Result<&Keys, Refusal> {
-    sheet.keys.as_ref().map_err(|unreadable| {
-        let text =
-            format!("this is no list of keys and values ({unreadable}); write lines like promote: now");
-        Refusal::RequestUnreadable(text)
-    })
 }
 
 /// What was written beside the edit.

@@ -18,10 +18,9 @@ mod stores;
 
 pub use agent::{Agent, Teller};
 pub use config::{AgentConfig, ConfigError};
-pub use edits::readable;
 pub use instruction::{Instruction, Level, NumberedOrder};
 pub use observer::Observer;
-pub use rollout::{Error, Known, Rollout};
+pub use rollout::{Error, Known, Rollout, readable};
 pub use stores::{leaves_threads, open};
 pub use tidegate_protocol::member::{Event, Evidence};
 

@@ -12,8 +12,6 @@ use tidegate_protocol::report::{Report, Trouble};
 use tidegate_protocol::request::{Refusal, Request};
 use tidegate_store::{Notice, Object, Sheet, Slot, Store, Stored, Version, Watch};
 
-use crate::edits::{fresh, readable};
-
 /// No single call on a store may take longer.
 const CALL: Duration = Duration::from_secs(5);
 
@@ -236,4 +234,18 @@ impl Rollout {
 
 fn slot(member: Member) -> Result<Slot, tidegate_store::Error> {
     Slot::new(member.to_string())
+}
+
+/// An id that nobody has used.
+pub(crate) fn fresh() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// The keys, or what is wrong with what stands there.
+pub fn readable(sheet: &Sheet) -> Result<&Keys, Refusal> {
+    sheet.keys.as_ref().map_err(|unreadable| {
+        let text =
+            format!("this is no list of keys and values ({unreadable}); write lines like promote: now");
+        Refusal::RequestUnreadable(text)
+    })
 }

@@ -11,8 +11,8 @@ use tidegate_protocol::member::{News, wrong_state};
 use tidegate_protocol::report::{Report, Trouble};
 use tidegate_store::{Notice, Version};
 
-use crate::edits::{Edits, fresh, readable};
-use crate::rollout::{Error, Known, Rollout};
+use crate::edits::Edits;
+use crate::rollout::{Error, Known, Rollout, fresh, readable};
 use crate::{Observer, now};
 
 /// More steps than one edit can need in a row.

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::time::Duration;
 
 use hyper_util::client::legacy;
 use kube::client::AuthError;
@@ -9,6 +10,9 @@ use kube::core::Status;
 use tidegate_store::{Cause, Error, Object};
 
 use crate::place::Place;
+
+/// How long one request may take; shorter than any caller waits for a call.
+pub(crate) const CALL: Duration = Duration::from_secs(4);
 
 /// What was asked of the server, in the words of a Role.
 #[derive(Clone, Debug)]
@@ -65,7 +69,7 @@ fn answer(error: &kube::Error) -> Option<&Status> {
 pub(crate) fn unreachable(place: &Place, call: &Call, cause: Option<Cause>) -> Error {
     let reason = match cause {
         Some(_) => format!("{call} failed"),
-        None => format!("{call} got no answer within {} s", crate::reach::CALL.as_secs()),
+        None => format!("{call} got no answer within {} s", CALL.as_secs()),
     };
     Error::Unreachable { store: place.url(), reason, cause }
 }

@@ -16,11 +16,8 @@ use serde_json::Value;
 use tidegate_store::{Error, Notice, Object, Slot, Version};
 
 use crate::content::{self, Written};
-use crate::error::{self, Call};
+use crate::error::{self, CALL, Call};
 use crate::place::Place;
-
-/// How long one request may take; shorter than any caller waits for a call.
-pub(crate) const CALL: Duration = Duration::from_secs(4);
 
 /// How long the server keeps a watch open. A connection that died without a word is noticed after it.
 pub(crate) const WATCH: Duration = Duration::from_secs(60);
