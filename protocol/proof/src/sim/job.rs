@@ -224,10 +224,20 @@ impl Job {
         }
     }
 
-    /// The agent is told a status, and knows by it whether a task rests; not so one that it does not expect yet.
+    /// The agent is told a status, and knows by it whether a task rests; not so one that it does not expect yet. As long as
+    /// it has not been told of a new execution attempt, it goes by the former one.
     pub fn heard(&mut self, at: usize, attempt: u32, status: &Status) {
-        let expected = |event: &Event| matches!(event, Event::SubtaskReady { .. } | Event::Reset { .. });
-        if self.tasks[at].attempt != attempt || (!status.idle && self.told.iter().any(expected)) {
+        let newest = self.tasks[at].attempt == attempt;
+        let unknown = |event: &Event| matches!(event, Event::SubtaskReady { .. } | Event::Reset { .. });
+        if newest && !status.idle && self.told.iter().any(unknown) {
+            return;
+        }
+        let (gate, index) = self.place(at);
+        let next = self.told.iter().find_map(|event| {
+            let Event::SubtaskReady { gate: name, subtask, attempt, .. } = event else { return None };
+            (*name == gate_name(gate) && *subtask == index).then_some(*attempt)
+        });
+        if !newest && next != attempt.checked_add(1) {
             return;
         }
         let rests = status.snapshots.last().is_some_and(|(_, taken)| *taken == EventTime::MAX);
