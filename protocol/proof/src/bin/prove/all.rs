@@ -41,7 +41,8 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<bool> {
     println!("{sim}");
     drop(progress);
     let (ids, tiers) = (Vec::new(), Vec::new());
-    let mutants = hunt::run(&hunt::Plan { ids, tiers, quick: plan.quick, threads: plan.threads })?;
+    let mutants =
+        hunt::run(&hunt::Plan { ids, tiers, quick: plan.quick, every_tier: false, threads: plan.threads })?;
     for verdict in &mutants {
         println!("{verdict}");
     }

@@ -154,7 +154,8 @@ pub(crate) fn run(cli: &Cli) -> anyhow::Result<bool> {
         }
         Verb::Mutants(MutantArguments { ids, quick, tier }) => {
             let (ids, tiers) = (ids.clone(), tier.clone());
-            let verdicts = hunt::run(&hunt::Plan { ids, tiers, quick: *quick, threads })?;
+            let verdicts =
+                hunt::run(&hunt::Plan { ids, tiers, quick: *quick, every_tier: !*quick, threads })?;
             for verdict in &verdicts {
                 let line = if json { serde_json::to_string(verdict)? } else { verdict.to_string() };
                 println!("{line}");

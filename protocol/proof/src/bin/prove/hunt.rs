@@ -24,8 +24,10 @@ pub(crate) struct Plan {
     pub(crate) ids: Vec<String>,
     /// Those that may catch are asked, all of them when empty.
     pub(crate) tiers: Vec<Tier>,
-    /// Up to the first tier that catches, else every tier that may.
+    /// Fewer seeds, and less time.
     pub(crate) quick: bool,
+    /// Every tier that may catch is asked, not only up to the first one that does.
+    pub(crate) every_tier: bool,
     pub(crate) threads: usize,
 }
 
@@ -35,7 +37,7 @@ struct Hunt {
     built: Built,
     seeds: u64,
     limit: Duration,
-    quick: bool,
+    every_tier: bool,
     tiers: Vec<Tier>,
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Vec<Verdict>> {
         built,
         seeds: if plan.quick { 3_000 } else { 20_000 },
         limit: Duration::from_secs(if plan.quick { 180 } else { 1_800 }),
-        quick: plan.quick,
+        every_tier: plan.every_tier,
         tiers: tiers.clone(),
     };
     progress.at(0, || "mutants: the copy without an active one".to_owned());
@@ -119,7 +121,7 @@ impl Hunt {
                 Found::Caught(catch) => verdict.catches.push(catch),
                 Found::Missed(what) => verdict.missed.push(format!("{}: {what}", tier.name())),
             }
-            if self.quick && !verdict.catches.is_empty() {
+            if !self.every_tier && !verdict.catches.is_empty() {
                 break;
             }
         }
