@@ -10,8 +10,16 @@ use toml::{Table, Value};
 use super::{Error, Mutant, plant, read, schemata};
 
 /// The crates that are copied, from the repository's root.
-pub const CRATES: [&str; 5] =
-    ["protocol", "protocol/proof", "protocol/store", "protocol/store-directory", "gate/agent"];
+pub const CRATES: [&str; 8] = [
+    "protocol",
+    "protocol/proof",
+    "protocol/store",
+    "protocol/store-directory",
+    "protocol/store-configmap",
+    "protocol/store-zookeeper",
+    "gate/agent",
+    "integration-tests",
+];
 
 /// The profile that the copy is compiled with.
 pub const PROFILE: &str = "prove";
@@ -25,9 +33,10 @@ pub const BUILD: &str = "target/prove/build";
 /// The lock file as it was copied; cargo drops from the other one what the copied crates do not need.
 const ORIGINAL_LOCK: &str = "Cargo.lock.original";
 
-/// Optimized, and every assertion in it.
+/// Optimized, and every assertion in it; of what others wrote, what the model runs in.
 const PROFILE_TEXT: &str = "[prove]\ninherits = \"release\"\nopt-level = 3\ndebug-assertions = true\noverflow-checks = true\n\
-                            incremental = true\ncodegen-units = 16\n";
+                            incremental = true\ncodegen-units = 16\n\n\
+                            [prove.package.\"*\"]\nopt-level = 1\n\n[prove.package.stateright]\nopt-level = 3\n";
 
 /// Writes the copy; files that are as they should be are left alone, so that the next build finds nothing to do.
 pub fn generate(root: &Path, mutants: &[Mutant]) -> Result<PathBuf, Error> {
