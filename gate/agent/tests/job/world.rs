@@ -229,11 +229,14 @@ impl World {
             .await
     }
 
-    /// Waits until a member follows the document with all its subtasks.
+    /// Waits until a member follows the document with all its subtasks, and until it and the active member have told of event
+    /// time, without which no boundary can be chosen.
     pub(crate) async fn is_ready(&self, member: Member) -> Report {
-        let seen = |time: EventTime| time.finite().is_some();
+        let seen = |report: &Report| report.highest(|gate| gate.watermark_high).finite().is_some();
+        let active = self.document().await.active().member;
+        self.reports(active, "has told of event time", seen).await;
         self.reports(member, "is ready", |report| {
-            report.is_complete() && report.epoch.is_some() && seen(report.highest(|gate| gate.watermark_high))
+            report.is_complete() && report.epoch.is_some() && seen(report)
         })
         .await
     }
