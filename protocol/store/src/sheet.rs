@@ -84,9 +84,11 @@ impl Sheet {
     }
 }
 
-/// A mapping of text to text: whatever its strings are, YAML has a form for them.
+/// A mapping of text to text: whatever its strings are, YAML has a form for them. Each stands in one line, so that none of a
+/// value's own lines can be taken for a comment.
 fn written(keys: &Keys) -> String {
-    serde_saphyr::to_string(keys).expect("a map of strings always serializes")
+    let in_one_line = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(keys, in_one_line).expect("a map of strings always serializes")
 }
 
 fn bounded(keys: Keys) -> Result<Keys, Unreadable> {
@@ -130,14 +132,15 @@ fn parse(bytes: &[u8]) -> Result<Keys, String> {
     Ok(keys.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
 }
 
-/// The lines of people's own comments.
+/// The lines of people's own comments, as they can be written: what is kept once is kept the same the next time.
 fn comments(bytes: &[u8]) -> Vec<u8> {
     let (text, ours) = (String::from_utf8_lossy(bytes), HELP.lines().collect::<Vec<_>>());
-    let is_theirs = |line: &&str| line.starts_with('#') && !line.starts_with(SHOWN) && !ours.contains(line);
     let mut kept = String::new();
-    for line in text.lines().map(str::trim).filter(is_theirs) {
-        if kept.len() + line.len() < COMMENTS {
-            kept.push_str(&printable(line));
+    for line in text.lines().map(printable) {
+        let line = line.trim();
+        let is_theirs = line.starts_with('#') && !line.starts_with(SHOWN) && !ours.contains(&line);
+        if is_theirs && kept.len() + line.len() < COMMENTS {
+            kept.push_str(line);
             kept.push('\n');
         }
     }
@@ -244,12 +247,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_comments_stay() {
         let old = sheet("# mine\npromote: now # soon\n");
-        let new = of(&[("status", "blue-1: \"active\"\nand # more"), ("taken", r#"{"id": "1"}"#)]);
+        let new = of(&[("status", "blue-1: \"active\"\n# more"), ("taken", r#"{"id": "1"}"#)]);
         let text = String::from_utf8(old.text(&new)).expect("text");
         assert!(text.starts_with(HELP) && text.contains("\n# mine\n"), "{text}");
         assert_eq!(keys(&text), new);
+        for comment in ["", "# \u{e}", "#\u{e} \u{feff}\u{e}", "#\u{e}! mine"] {
+            let text = String::from_utf8(sheet(&format!("{text}{comment}")).text(&new)).expect("text");
+            assert_eq!(String::from_utf8(sheet(&text).text(&new)).expect("text"), text, "nothing grows");
+        }
         let again = sheet(&text);
-        assert_eq!(String::from_utf8(again.text(&new)).expect("text"), text, "nothing grows");
         assert_eq!(keys(&String::from_utf8(again.text(&Keys::new())).expect("text")), Keys::new());
     }
 
