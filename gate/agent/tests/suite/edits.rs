@@ -1,19 +1,18 @@
 //! People at work with an editor and a shell on the file `request`, beside real jobs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tidegate_agent::Rollout;
 use tidegate_protocol::document::{Cutover, Document, Outcome, Settings};
-use tidegate_protocol::edit::Keys;
 use tidegate_protocol::identity::{Attempt, Member};
 use tidegate_protocol::report::Report;
-use tidegate_store::{Error, Object, Sheet, Slot, Store, Stored, Version, Watch};
+use tidegate_store::{Error, Object, Version};
 
 use crate::cutover::blue_and_green;
-use crate::job::world::{BLUE, GREEN, ROLLOUT, World, quick, until};
+use crate::job::world::{BLUE, GREEN, World, quick, until};
 use crate::job::{Job, Spec};
+use crate::tapped::{Tap, tapped};
 
 /// What a shell's `echo … > request` does.
 fn echo(world: &World, text: &str) {
@@ -129,58 +128,18 @@ async fn a_pause_holds_cutovers_back_until_it_is_removed() {
     world.is_exact().await;
 }
 
-/// Counts what is written for people, and may keep the answers to itself: the write is there, and its author does not know.
+/// The write is there, and its author does not know.
 #[derive(Debug)]
-struct Ghostly {
-    store: Arc<dyn Store>,
-    writes: Arc<AtomicU64>,
-    silent: Arc<AtomicBool>,
+struct Silent {
+    url: String,
 }
 
-impl Ghostly {
-    fn on(world: &World, silent: bool) -> (Rollout, Arc<AtomicU64>) {
-        let store = tidegate_agent::open(&world.url(), ROLLOUT).unwrap();
-        let writes = Arc::new(AtomicU64::new(0));
-        let silent = Arc::new(AtomicBool::new(silent));
-        let ghostly = Ghostly { store, writes: Arc::clone(&writes), silent };
-        (Rollout::new(Arc::new(ghostly), ROLLOUT), writes)
-    }
-}
-
-#[async_trait::async_trait]
-impl Store for Ghostly {
-    fn url(&self) -> String {
-        self.store.url()
-    }
-
-    async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
-        self.store.read(object).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        object: &Object,
-        expected: Option<&Version>,
-        bytes: &[u8],
-    ) -> Result<Version, Error> {
-        self.store.compare_and_set(object, expected, bytes).await
-    }
-
-    async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        let written = self.store.write_sheet(old, keys).await?;
-        if self.silent.load(Ordering::Relaxed) {
-            return Err(Error::Ambiguous { store: self.url(), object: Object::Request, cause: None });
+impl Tap for Silent {
+    fn wrote(&self, object: &Object, version: Version) -> Result<Version, Error> {
+        if *object != Object::Request {
+            return Ok(version);
         }
-        Ok(written)
-    }
-
-    async fn reports(&self) -> Result<Vec<Slot>, Error> {
-        self.store.reports().await
-    }
-
-    fn watch(&self) -> Watch {
-        self.store.watch()
+        Err(Error::Ambiguous { store: self.url.clone(), object: Object::Request, cause: None })
     }
 }
 
@@ -188,12 +147,11 @@ impl Store for Ghostly {
 #[tokio::test]
 async fn an_edit_whose_taking_was_never_confirmed_is_answered_once() {
     let world = World::with(quick()).await;
-    let (rollout, _) = Ghostly::on(&world, true);
-    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, rollout);
+    let silent = Arc::new(Silent { url: world.url() });
+    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, tapped(&world, &silent));
     world.goes_on(BLUE).await;
-    let (rollout, _) = Ghostly::on(&world, true);
-    let spec = Spec::new(GREEN, 3);
-    let _green = Job::start_on(&world, spec, Some(&blue.snapshot().await), rollout);
+    let (spec, from) = (Spec::new(GREEN, 3), blue.snapshot().await);
+    let _green = Job::start_on(&world, spec, Some(&from), tapped(&world, &silent));
     world.is_ready(GREEN).await;
     echo(&world, "promote: now\n");
     has_it(&world, GREEN).await;
@@ -204,25 +162,38 @@ async fn an_edit_whose_taking_was_never_confirmed_is_answered_once() {
     world.is_exact().await;
 }
 
+/// Counts what is written for people.
+#[derive(Debug, Default)]
+struct Counted(AtomicU64);
+
+impl Tap for Counted {
+    fn writes(&self, object: &Object, _bytes: &[u8]) {
+        if *object == Object::Request {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// At rest nothing is written for people; while something is waited for, a sentence now and then.
 #[tokio::test]
 async fn sentences_are_written_when_something_happens_and_seldom_otherwise() {
     let world = World::with(Settings { propose_deadline_ms: 8_000, ..quick() }).await;
-    let (rollout, writes) = Ghostly::on(&world, false);
-    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, rollout);
+    let counted = Arc::new(Counted::default());
+    let writes = || counted.0.load(Ordering::Relaxed);
+    let blue = Job::start_on(&world, Spec::new(BLUE, 2), None, tapped(&world, &counted));
     world.goes_on(BLUE).await;
     let green = Job::start(&world, Spec::new(GREEN, 3), Some(&blue.snapshot().await));
     world.is_ready(GREEN).await;
     shows(&world, "blue-1 is active").await;
-    let (first, begin) = (writes.load(Ordering::Relaxed), Instant::now());
+    let (first, begin) = (writes(), Instant::now());
     until("three seconds", async || (begin.elapsed() >= Duration::from_secs(3)).then_some(())).await;
-    assert_eq!((first, writes.load(Ordering::Relaxed)), (1, 1), "at rest");
+    assert_eq!((first, writes()), (1, 1), "at rest");
     green.kill().await;
     echo(&world, "promote: +60s\nto: green-1\n");
     let past = world.ended(Attempt(1)).await;
     assert!(matches!(past.outcome, Outcome::Aborted { .. }), "{past:?}");
     shows(&world, "attempt 1 was aborted: DeadlinePassed").await;
-    let written = writes.load(Ordering::Relaxed) - first;
+    let written = writes() - first;
     // The taking, the proposal, one more while it is waited for, the end.
     assert!((3..=5).contains(&written), "{written} writes");
     world.is_exact().await;

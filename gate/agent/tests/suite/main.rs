@@ -15,4 +15,5 @@ mod load;
 mod mount;
 mod restart;
 mod store;
+mod tapped;
 mod zookeeper;
