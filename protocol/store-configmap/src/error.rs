@@ -100,7 +100,8 @@ pub(crate) fn no_version(place: &Place, call: &Call) -> Error {
     unreachable(place, call, Some("the answer has no resource version".into()))
 }
 
-/// What the client says, without the output of credential plugins, which may hold a token.
+/// What the client says, without the output of credential plugins, which may hold a token, and without the URL of a proxy, which
+/// may hold a password.
 pub(crate) fn cause(error: kube::Error) -> Cause {
     if let Some(status) = answer(&error) {
         return said(status);
@@ -113,6 +114,13 @@ pub(crate) fn cause(error: kube::Error) -> Cause {
     );
     if plugin {
         return "the credential plugin of the kubeconfig failed: run it by hand".into();
+    }
+    let proxy = matches!(
+        error,
+        kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. }
+    );
+    if proxy {
+        return "the proxy of the kubeconfig or the environment speaks another protocol than http".into();
     }
     Box::new(error)
 }
@@ -196,4 +204,21 @@ fn was_never_sent(error: &kube::Error) -> bool {
         next = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_proxy_is_not_repeated() {
+        let url = || Box::new("socks5://me:kipper@proxy:1080".parse().expect("a URL"));
+        for error in [
+            kube::Error::ProxyProtocolUnsupported { proxy_url: url() },
+            kube::Error::ProxyProtocolDisabled { proxy_url: url(), protocol_feature: "kube/socks5" },
+        ] {
+            let told = cause(error).to_string();
+            assert!(told.contains("proxy") && !told.contains("kipper"), "{told}");
+        }
+    }
 }

@@ -53,9 +53,15 @@ impl Location {
     }
 }
 
-/// The account never stands in the URL; somebody may have tried.
+/// The account never stands in the URL; somebody may have tried, also with an option that does not exist.
 fn without_credentials(url: &str) -> &str {
-    if url.contains('@') { "a URL with credentials in it" } else { url }
+    if url.contains('@') {
+        return "a URL with credentials in it";
+    }
+    match url.split_once('?') {
+        Some((place, option)) if !option.starts_with(KUBECONFIG) => place,
+        Some(_) | None => url,
+    }
 }
 
 /// The names of one rollout. The parts hold no dot, so a dot between them leaves no two ways to read a name.
@@ -179,6 +185,7 @@ mod tests {
             "configmap://shop/orders?",
             "configmap://shop/orders?kubeconfig=",
             "configmap://shop/orders?kubeconfig=relative",
+            "configmap://shop/orders?token=secret",
             "configmap://shop/orders?token=secret@",
             "directory:///data",
         ] {

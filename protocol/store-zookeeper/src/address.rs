@@ -58,33 +58,35 @@ impl fmt::Display for Server {
 
 impl Address {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        // A password must not be printed; nobody knows where in such a text it is.
+        if url.contains('@') {
+            let way_out = "put user:password into a file and add ?auth-file=<its path>";
+            return Err(refused("zookeeper://…", "it has credentials in it", way_out));
+        }
+        // Nor what options say: one that does not exist may have been meant to hold it.
+        let bare = url.split_once('?').map_or(url, |(bare, _)| bare);
         let Some(rest) = url.strip_prefix(SCHEME) else {
-            return Err(refused(url, "it is no URL of ZooKeeper", EXAMPLE));
+            return Err(refused(bare, "it is no URL of ZooKeeper", EXAMPLE));
         };
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         let (hosts, path) = match place.find('/') {
             Some(slash) => place.split_at(slash),
             None => (place, ""),
         };
-        // A password must not be printed; nobody knows where in such a text it is.
-        if rest.contains('@') {
-            let way_out = "put user:password into a file and add ?auth-file=<its path>";
-            return Err(refused("zookeeper://…", "it has credentials in it", way_out));
-        }
         let servers: Option<Vec<Server>> = hosts.split(',').map(server).collect();
         let Some(servers) = servers else {
-            return Err(refused(url, "a host or port in it is wrong", EXAMPLE));
+            return Err(refused(bare, "a host or port in it is wrong", EXAMPLE));
         };
         let root = path.trim_end_matches('/').to_owned();
         if !root.is_empty() && !root[1..].split('/').all(is_node_name) {
-            return Err(refused(url, "its path cannot be that of a node", EXAMPLE));
+            return Err(refused(bare, "its path cannot be that of a node", EXAMPLE));
         }
         let mut address = Self { servers, root, digest: None, tls: None, url: url.to_owned() };
-        address.read_options(options).map_err(|reason| refused(url, &reason, OPTIONS))?;
+        address.read_options(options).map_err(|reason| refused(bare, &reason, OPTIONS))?;
         if let (Some(_), Some(server)) = (&address.tls, address.servers.iter().find(|it| !it.is_certified()))
         {
             let reason = format!("no certificate can name its host {server}");
-            return Err(refused(url, &reason, "name it as its certificate does"));
+            return Err(refused(bare, &reason, "name it as its certificate does"));
         }
         Ok(address)
     }
@@ -241,6 +243,7 @@ mod tests {
         for (options, reason) in [
             ("auth-file", "auth-file has no value"),
             ("user=me", "unknown option user"),
+            ("password=kipper", "unknown option password"),
             ("auth-file=/a&auth-env=A", "auth-env says again"),
             ("ca-file=/a&ca-file=/b", "ca-file says again"),
             ("cert-file=/a&key-file=/b", "need each other, and ca-file"),
@@ -249,6 +252,7 @@ mod tests {
             let error = Address::parse(&format!("zookeeper://zk1/a?{options}")).expect_err(options);
             let text = error.to_string();
             assert!(text.contains(reason) && text.contains("the options are"), "{text}");
+            assert!(!text.contains("kipper"), "{text}");
         }
     }
 
@@ -267,9 +271,12 @@ mod tests {
 
     #[test]
     fn credentials_in_a_url_are_refused_and_not_repeated() {
-        for url in
-            ["zookeeper://me:kipper@zk1/a", "zookeeper://zk1,me:kipper@zk2/a", "zookeeper://x?a=sword@fish"]
-        {
+        for url in [
+            "zookeeper://me:kipper@zk1/a",
+            "zookeeper://zk1,me:kipper@zk2/a",
+            "zookeeper:/me:kipper@zk1",
+            "zookeeper://x?a=sword@kipper",
+        ] {
             let text = Address::parse(url).expect_err("credentials").to_string();
             assert!(text.contains("auth-file") && !text.contains("kipper"), "{text}");
         }
