@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
+use tidegate_integration_tests::process::Process;
 use tidegate_protocol::document::{Cutover, HandOver, Outcome, Settings};
 use tidegate_protocol::identity::Origin;
+use tidegate_protocol::report::Report;
 use tidegate_protocol::request::Request;
 use tidegate_protocol::time::{EventTime, When};
 
-use crate::job::world::{BLUE, GREEN, World, quick, time};
+use crate::job::world::{AHEAD, BLUE, GREEN, World, quick, time};
 use crate::job::{Job, Spec};
 
 /// Blue with two subtasks, and green with three, started from a snapshot of blue.
@@ -17,6 +20,32 @@ pub(crate) async fn blue_and_green(world: &std::sync::Arc<World>) -> (Job, Job) 
     let green = Job::start(world, Spec::new(GREEN, 3), Some(&blue.snapshot().await));
     world.is_ready(GREEN).await;
     (blue, green)
+}
+
+/// Waits until both members, who could not use the store for a while, say that they can: until then one counts as gone, or as
+/// closed.
+pub(crate) async fn both_are_well_again(world: &World) {
+    world.is_back().await;
+    let back = tidegate_agent::now();
+    for member in [BLUE, GREEN] {
+        let well = |report: &Report| report.written >= back && report.trouble.is_empty();
+        world.reports(member, "is well again", well).await;
+    }
+}
+
+/// A cutover during which the store's server stands still for a while: blue goes on, and green takes over after it.
+pub(crate) async fn is_made_over_a_freeze(world: &World, server: Option<&mut Process>) -> Result<()> {
+    let server = server.context("the server runs")?;
+    let attempt = world.promote(GREEN, AHEAD, None).await.map_err(anyhow::Error::msg)?;
+    server.freeze()?;
+    world.goes_on(BLUE).await;
+    server.thaw()?;
+    world.is_back().await;
+    let past = world.ended(attempt).await;
+    assert_eq!(past.outcome, Outcome::Done, "{past:?}");
+    world.goes_on(GREEN).await;
+    world.is_exact().await;
+    Ok(())
 }
 
 #[tokio::test]
@@ -193,7 +222,7 @@ async fn a_standby_that_starts_at_the_beginning_needs_no_snapshot() {
 async fn a_boundary_that_a_person_names_is_met() {
     let world = World::with(quick()).await;
     let (_blue, _green) = blue_and_green(&world).await;
-    let at = EventTime::from_millis(time(world.produced() + 800));
+    let at = EventTime::from_millis(time(world.produced() + 4_000));
     let attempt = world.promote(GREEN, When::At(at), None).await.unwrap();
     let past = world.ended(attempt).await;
     assert_eq!((past.terms.at, &past.outcome), (at, &Outcome::Done));

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use tidegate_integration_tests::Scratch;
 use tidegate_integration_tests::kube::{ControlPlane, Shared};
-use tidegate_protocol::document::{Document, HandOver, Outcome};
+use tidegate_protocol::document::{Document, HandOver};
 use tidegate_protocol::identity::Member;
-use tidegate_protocol::time::When;
 
-use crate::cutover::blue_and_green;
+use crate::cutover::{blue_and_green, both_are_well_again, is_made_over_a_freeze};
 use crate::job::world::{BLUE, GREEN, World, quick, until};
 
 const JOB: &str = include_str!("../../../../protocol/store-configmap/roles/job.yaml");
@@ -197,18 +196,8 @@ async fn output_goes_on_while_the_server_is_dead_and_a_cutover_after_it() -> Res
             plane.kill()?;
             world.goes_on(BLUE).await;
             plane.restart().await?;
-            world.is_back().await;
-            world.is_ready(GREEN).await;
-            let attempt = world.promote(GREEN, When::Now, None).await.ok().context("taken up")?;
-            plane.process().context("it runs")?.freeze()?;
-            world.goes_on(BLUE).await;
-            plane.process().context("it runs")?.thaw()?;
-            world.is_back().await;
-            let past = world.ended(attempt).await;
-            assert_eq!(past.outcome, Outcome::Done, "{past:?}");
-            world.goes_on(GREEN).await;
-            world.is_exact().await;
-            Ok(())
+            both_are_well_again(&world).await;
+            is_made_over_a_freeze(&world, plane.process()).await
         })
         .await
 }

@@ -8,7 +8,7 @@ use tidegate_protocol::time::When;
 
 use crate::cutover::blue_and_green;
 use crate::job::Job;
-use crate::job::world::{BLUE, GREEN, World, quick};
+use crate::job::world::{AHEAD, BLUE, GREEN, World, quick};
 
 fn proposed(document: &Document) -> bool {
     matches!(document.cutover, Some(Cutover::Proposed { .. }))
@@ -18,10 +18,10 @@ fn committed(document: &Document) -> bool {
     matches!(document.cutover, Some(Cutover::Committed { .. }))
 }
 
-/// A cutover that is committed, with a second until its boundary is reached.
+/// A cutover that is committed, and whose boundary is still ahead.
 async fn committed_ahead(world: &Arc<World>) -> (Job, Job) {
     let (blue, green) = blue_and_green(world).await;
-    world.promote(GREEN, When::In(10_000), None).await.unwrap();
+    world.promote(GREEN, AHEAD, None).await.unwrap();
     world.says("committed", committed).await;
     (blue, green)
 }
@@ -131,7 +131,7 @@ async fn the_old_job_ends_while_a_cutover_is_committed() {
 /// A proposal of a job that died is given up at its deadline by the one that was to take over, which goes on discarding.
 #[tokio::test]
 async fn the_old_job_dies_while_a_boundary_is_proposed() {
-    let settings = Settings { propose_deadline_ms: 300, ..quick() };
+    let settings = Settings { propose_deadline_ms: 3_000, ..quick() };
     let world = World::with(settings).await;
     let (blue, green) = blue_and_green(&world).await;
     let left = (green.spec.clone(), green.kill().await);

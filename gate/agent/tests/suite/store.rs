@@ -10,7 +10,7 @@ use tidegate_protocol::time::{WallTime, When};
 use tidegate_store::Object;
 
 use crate::cutover::blue_and_green;
-use crate::job::world::{BLUE, GREEN, World, quick, until};
+use crate::job::world::{AHEAD, BLUE, GREEN, World, quick, until};
 use crate::job::{Job, Spec};
 use crate::mount::Mount;
 use crate::tapped::{Tap, tapped};
@@ -19,7 +19,7 @@ use crate::tapped::{Tap, tapped};
 async fn a_store_that_goes_away_in_the_middle_of_a_committed_cutover_stops_nothing() {
     let world = World::with(quick()).await;
     let (blue, green) = blue_and_green(&world).await;
-    let attempt = world.promote(GREEN, When::In(10_000), None).await.unwrap();
+    let attempt = world.promote(GREEN, AHEAD, None).await.unwrap();
     world.says("committed", |document| matches!(document.cutover, Some(Cutover::Committed { .. }))).await;
     world.move_store(false);
     blue.logs("StoreMissing").await;
@@ -40,7 +40,7 @@ async fn a_store_that_goes_away_while_a_boundary_is_proposed_only_delays_it() {
     let (blue, green) = blue_and_green(&world).await;
     let spec = green.spec.clone();
     let last = green.kill().await;
-    let attempt = world.promote(GREEN, When::In(5_000), None).await.unwrap();
+    let attempt = world.promote(GREEN, AHEAD, None).await.unwrap();
     world.move_store(false);
     blue.logs("StoreMissing").await;
     world.goes_on(BLUE).await;

@@ -10,11 +10,10 @@ use tidegate_integration_tests::zookeeper::ZooKeeper;
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tidegate_protocol::document::{Document, HandOver, Outcome};
 use tidegate_protocol::identity::Attempt;
-use tidegate_protocol::report::Report;
 use tidegate_protocol::request::Request;
 use tidegate_protocol::time::When;
 
-use crate::cutover::blue_and_green;
+use crate::cutover::{blue_and_green, both_are_well_again, is_made_over_a_freeze};
 use crate::job::world::{BLUE, GREEN, ROLLOUT, World, quick};
 use crate::job::{Job, Spec};
 
@@ -89,23 +88,8 @@ async fn output_goes_on_while_the_server_is_dead_and_a_cutover_after_it() -> Res
             server.kill()?;
             world.goes_on(BLUE).await;
             server.restart().await?;
-            world.is_back().await;
-            // Who was silent for long counts as gone, and who could not use the store as closed, until it says otherwise.
-            let back = tidegate_agent::now();
-            for member in [BLUE, GREEN] {
-                let well = |report: &Report| report.written >= back && report.trouble.is_empty();
-                world.reports(member, "is well again", well).await;
-            }
-            let attempt = world.promote(GREEN, When::Now, None).await.map_err(anyhow::Error::msg)?;
-            server.process().context("it runs")?.freeze()?;
-            world.goes_on(BLUE).await;
-            server.process().context("it runs")?.thaw()?;
-            world.is_back().await;
-            let past = world.ended(attempt).await;
-            assert_eq!(past.outcome, Outcome::Done, "{past:?}");
-            world.goes_on(GREEN).await;
-            world.is_exact().await;
-            Ok(())
+            both_are_well_again(&world).await;
+            is_made_over_a_freeze(&world, server.process()).await
         })
         .await
 }
