@@ -26,6 +26,13 @@ const EXIT_CODES: &str = "Exit codes:
   6  another request took the place of this one
   7  the store cannot be used";
 
+/// A verb on a rollout, as it is typed, with what else it takes.
+macro_rules! example {
+    ($verb:literal $(, $more:literal)?) => {
+        concat!("Example:\n  tidegate ", $verb, " --store directory:///var/lib/tidegate --rollout orders" $(, $more)?)
+    };
+}
+
 /// Hands the output of a running Flink job over to its new version, exactly.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, after_help = EXIT_CODES)]
@@ -41,34 +48,22 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Show who owns what, how far every member is, and what is waited for
-    #[command(
-        after_help = "Example:\n  tidegate status --store directory:///var/lib/tidegate --rollout orders --why"
-    )]
+    #[command(after_help = example!("status", " --why"))]
     Status(StatusArguments),
     /// Hand the output over to the standby, and wait until that is done
-    #[command(
-        after_help = "Example:\n  tidegate promote --store directory:///var/lib/tidegate --rollout orders --at +30s"
-    )]
+    #[command(after_help = example!("promote", " --at +30s"))]
     Promote(PromoteArguments),
     /// End a cutover that is not committed yet
-    #[command(
-        after_help = "Example:\n  tidegate abort --store directory:///var/lib/tidegate --rollout orders"
-    )]
+    #[command(after_help = example!("abort"))]
     Abort(AbortArguments),
     /// Hold back cutovers: none is proposed, and one that is not committed yet is aborted
-    #[command(
-        after_help = "Example:\n  tidegate pause --store directory:///var/lib/tidegate --rollout orders"
-    )]
+    #[command(after_help = example!("pause"))]
     Pause(PauseArguments),
     /// End the pause
-    #[command(
-        after_help = "Example:\n  tidegate resume --store directory:///var/lib/tidegate --rollout orders"
-    )]
+    #[command(after_help = example!("resume"))]
     Resume(PauseArguments),
     /// Hand the output back to the member that had it before, by a cutover the other way round
-    #[command(
-        after_help = "Example:\n  tidegate rollback --store directory:///var/lib/tidegate --rollout orders"
-    )]
+    #[command(after_help = example!("rollback"))]
     Rollback(RollbackArguments),
     /// Compare a Kafka topic row by row with what each member should have written
     #[command(
