@@ -47,7 +47,7 @@ fn hash(sources: &Path) -> Result<String> {
     let mut hasher = Xxh3::new();
     for file in files {
         let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+        hasher.update(file.file_name().context("a file has no name")?.as_encoded_bytes());
         hasher.update(&(bytes.len() as u64).to_le_bytes());
         hasher.update(&bytes);
     }
@@ -60,7 +60,7 @@ fn build(sources: &Path, program: &Path) -> Result<()> {
     eprintln!("Kubernetes {version}: building its control plane with Go (once, some minutes)");
     let mut go = Command::new("go")
         .args(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags"])
-        .arg(linker_flags(&version))
+        .arg(linker_flags(&version)?)
         .arg("-o")
         .arg(program)
         .arg(".")
@@ -71,9 +71,8 @@ fn build(sources: &Path, program: &Path) -> Result<()> {
         .context("cannot run `go`: install Go 1.26 or newer (https://go.dev/dl) and put it on the PATH")?;
     let mut last = Vec::new();
     let mut compiled = 0_usize;
-    for line in
-        BufReader::new(go.stderr.take().context("go has no error output")?).lines().map_while(Result::ok)
-    {
+    for line in BufReader::new(go.stderr.take().context("go has no error output")?).lines() {
+        let line = line.context("cannot read what go says")?;
         // With -v a line is a package; anything else has blanks in it.
         if line.contains(' ') || line.starts_with('#') {
             last.push(line);
@@ -104,9 +103,11 @@ fn kubernetes_version(module: &Path) -> Result<String> {
 }
 
 /// Without them the server says that it is some version 0, and clients refuse it.
-fn linker_flags(version: &str) -> String {
+fn linker_flags(version: &str) -> Result<String> {
     let mut numbers = version.trim_start_matches('v').split('.');
-    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) else {
+        bail!("{version} is no version of {MODULE}");
+    };
     let mut flags = String::from("-s -w");
     for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
         for (name, value) in [
@@ -119,5 +120,5 @@ fn linker_flags(version: &str) -> String {
             flags.push_str(&format!(" -X {package}.{name}={value}"));
         }
     }
-    flags
+    Ok(flags)
 }

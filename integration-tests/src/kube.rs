@@ -193,16 +193,17 @@ impl ControlPlane {
         let run = async {
             let mut running = kubectl.spawn().context("cannot run kubectl")?;
             let mut stdin = running.stdin.take().context("kubectl has no input")?;
-            // A kubectl that has failed reads nothing; its exit code tells.
-            let _ = stdin.write_all(input.as_bytes()).await;
+            let given = stdin.write_all(input.as_bytes()).await;
             drop(stdin);
-            running.wait_with_output().await.context("cannot wait for kubectl")
+            anyhow::Ok((given, running.wait_with_output().await.context("cannot wait for kubectl")?))
         };
-        let output = tokio::time::timeout(KUBECTL_DEADLINE, run)
+        let (given, output) = tokio::time::timeout(KUBECTL_DEADLINE, run)
             .await
             .with_context(|| format!("`kubectl {line}` did not end within {KUBECTL_DEADLINE:?}"))??;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`kubectl {line}` failed ({}): {said}", output.status);
+        // One that has failed may have read nothing, but says why.
+        given.with_context(|| format!("`kubectl {line}` did not read its input"))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 

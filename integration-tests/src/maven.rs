@@ -103,9 +103,8 @@ fn run_maven(pom: &Path, part: &str, version: &str, folder: &Path) -> Result<()>
         .context("cannot run `mvn`: install Maven 3.8 or newer and a JDK 17, and put both on the PATH")?;
     let mut last = Vec::new();
     let mut fetched = 0_usize;
-    for line in
-        BufReader::new(maven.stdout.take().context("Maven has no output")?).lines().map_while(Result::ok)
-    {
+    for line in BufReader::new(maven.stdout.take().context("Maven has no output")?).lines() {
+        let line = line.context("cannot read what Maven says")?;
         if line.contains("Downloaded from") {
             fetched += 1;
             if fetched.is_multiple_of(20) {

@@ -1,5 +1,6 @@
 //! Free ports on 127.0.0.1, and who uses one.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -56,8 +57,12 @@ pub fn connections(port: u16) -> Result<usize> {
     /// As the kernel numbers the states of TCP.
     const ESTABLISHED: &str = "01";
     let mut table = std::fs::read_to_string("/proc/net/tcp").context("cannot read the connections")?;
-    // A server in Java has them here, those of IPv4 too; a system without IPv6 has no such table.
-    table += &std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    // A server in Java has them here, those of IPv4 too.
+    match std::fs::read_to_string("/proc/net/tcp6") {
+        Ok(more) => table += &more,
+        Err(error) if error.kind() == ErrorKind::NotFound => {} // a system without IPv6
+        Err(error) => return Err(error).context("cannot read the connections over IPv6"),
+    }
     let local = format!(":{port:04X}");
     let open = table.lines().filter(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
