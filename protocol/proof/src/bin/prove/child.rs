@@ -1,8 +1,11 @@
 //! One process at a time, with an end: a mutant may hang, panic, or fill the memory of its own process only.
 
-use std::io::Read;
+use std::convert::Infallible;
+use std::io::{self, Read};
+use std::panic::resume_unwind;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -44,31 +47,57 @@ pub(crate) fn run(
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let begin = Instant::now();
     let mut child = command.spawn().with_context(|| program.display().to_string())?;
-    let stdout = child.stdout.take().map(drain);
-    let stderr = child.stderr.take().map(drain);
-    let status = wait(&mut child, begin + limit)?;
-    let text =
-        |reader: Option<JoinHandle<String>>| reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
-    Ok(Ended { status, stdout: text(stdout), stderr: text(stderr), seconds: begin.elapsed().as_secs_f64() })
-}
-
-fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What was read before an error is still worth reading.
-        let _ = pipe.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
+    let (open, closed) = mpsc::channel();
+    let stdout = drain(child.stdout.take().context("no standard output")?, open.clone());
+    let stderr = drain(child.stderr.take().context("no standard error")?, open);
+    let ended = closed.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected);
+    if !ended {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    Ok(Ended {
+        status: ended.then_some(status),
+        stdout: text(stdout)?,
+        stderr: text(stderr)?,
+        seconds: begin.elapsed().as_secs_f64(),
     })
 }
 
-fn wait(child: &mut Child, until: Instant) -> anyhow::Result<Option<ExitStatus>> {
-    while Instant::now() < until {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        std::thread::sleep(Duration::from_millis(10));
+type Reader = JoinHandle<io::Result<Vec<u8>>>;
+
+/// Reads to the end, which is that of the process, and lets go of `open` then.
+fn drain(mut pipe: impl Read + Send + 'static, open: Sender<Infallible>) -> Reader {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = pipe.read_to_end(&mut bytes);
+        drop(open);
+        read.map(|_| bytes)
+    })
+}
+
+fn text(reader: Reader) -> anyhow::Result<String> {
+    let read = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let bytes = read.context("cannot read what a process says")?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Ended {
+        run(Path::new("sh"), &["-c", script], None, Path::new("/"), limit).expect("a shell")
     }
-    child.kill()?;
-    child.wait()?;
-    Ok(None)
+
+    #[test]
+    fn what_has_ended_is_told_with_all_that_it_said() {
+        let ended = shell("echo much; echo wrong >&2; exit 3", Duration::from_secs(60));
+        assert_eq!(ended.status.and_then(|status| status.code()), Some(3));
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("much\n", "wrong\n"));
+    }
+
+    #[test]
+    fn what_does_not_end_is_stopped() {
+        assert_eq!(shell("exec sleep 1000", Duration::from_millis(50)).status, None);
+    }
 }

@@ -1,8 +1,8 @@
 //! The hunt for planted bugs: each is active in processes of its own, tier by tier, until it is caught.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -87,27 +87,27 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Vec<Verdict>> {
 impl Hunt {
     /// All of them, some at a time.
     fn all(&self, mutants: &[&Mutant], threads: usize, progress: &Progress) -> anyhow::Result<Vec<Verdict>> {
-        let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        let work = || -> anyhow::Result<()> {
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = || -> anyhow::Result<Vec<Verdict>> {
+            let mut verdicts = Vec::new();
             while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let verdict = self.one(mutant)?;
                 if verdict.catches.is_empty() {
                     progress.say(&verdict.to_string());
                 }
-                if let Ok(mut verdicts) = verdicts.lock() {
-                    verdicts.push(verdict);
-                    let done = verdicts.len();
-                    progress
-                        .at(done as u64, || format!("mutants: {done} of {} ({})", mutants.len(), mutant.id));
-                }
+                verdicts.push(verdict);
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                progress.at(done as u64, || format!("mutants: {done} of {} ({})", mutants.len(), mutant.id));
             }
-            Ok(())
+            Ok(verdicts)
         };
-        std::thread::scope(|scope| {
+        let verdicts = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Ok(())))
+            let joined =
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)));
+            joined.collect::<anyhow::Result<Vec<_>>>()
         })?;
-        let mut verdicts = verdicts.into_inner().unwrap_or_default();
+        let mut verdicts = verdicts.concat();
         verdicts.sort_by_key(|verdict: &Verdict| mutants.iter().position(|mutant| mutant.id == verdict.id));
         Ok(verdicts)
     }
