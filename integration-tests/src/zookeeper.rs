@@ -21,8 +21,9 @@ use crate::{Observed, wait_until};
 pub use ensemble::Ensemble;
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-/// The server forgets a session that was silent for so long.
-pub const SESSION_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// The server forgets a session that was silent for so long: what the store asks for. With less the client would give a server up
+/// sooner than it does elsewhere, and a busy machine would look like one that has failed.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A running server; dropping it kills it.
 #[derive(Debug)]
@@ -121,6 +122,15 @@ impl ZooKeeper {
     /// When the log cannot be read.
     pub fn log(&self) -> Result<String> {
         fs::read_to_string(self.folder.join("log/zookeeper.log")).context("cannot read the server's log")
+    }
+
+    /// How many sessions have been forgotten so far, because nothing was heard of them.
+    ///
+    /// # Errors
+    /// As [`ZooKeeper::log`].
+    pub fn expired_sessions(&self) -> Result<usize> {
+        let told = format!("timeout of {}ms exceeded", SESSION_TIMEOUT.as_millis());
+        Ok(self.log()?.matches(&told).count())
     }
 
     /// kill -9.

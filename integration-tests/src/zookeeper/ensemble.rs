@@ -26,7 +26,7 @@ impl Ensemble {
     /// # Errors
     /// As [`ZooKeeper::start`].
     pub async fn start(folder: &Path) -> Result<Self> {
-        let mut lines = String::from("initLimit=20\nsyncLimit=4\n");
+        let mut lines = String::from("initLimit=20\nsyncLimit=10\n");
         for number in 1..=SERVERS {
             let (quorum, election) = (Reservation::take()?, Reservation::take()?);
             lines += &format!("server.{number}=127.0.0.1:{}:{}\n", quorum.release(), election.release());

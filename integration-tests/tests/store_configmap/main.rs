@@ -17,7 +17,7 @@ use tidegate_store::{Error, Keys, Object, Slot, Store, Stored, Watch, conformanc
 use tidegate_store_configmap::{ConfigMapStore, Location};
 
 /// Less than a watch lasts: what comes with the next watch only comes too late.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(50);
 
 /// The store of rollout `orders`, `configmap://<namespace>/orders`.
 fn open(kubeconfig: &Path, namespace: &str) -> Result<ConfigMapStore, Error> {

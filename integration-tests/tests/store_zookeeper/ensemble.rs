@@ -53,6 +53,7 @@ async fn a_leader_that_hangs_or_dies_is_replaced_and_nothing_is_lost() -> Result
 
 /// Writes once, over an election: what may have been written is looked for first.
 async fn replace(store: &ZooKeeperStore, bytes: &[u8]) -> Result<()> {
+    let mut unsure = false;
     wait_until("it is written", DEADLINE, async || {
         answers(store).await?;
         let Ok(stored) = get(store, &Object::Request).await else {
@@ -61,11 +62,15 @@ async fn replace(store: &ZooKeeperStore, bytes: &[u8]) -> Result<()> {
         if stored.bytes == bytes {
             return Ok(Observed::Reached(()));
         }
-        let written = store.compare_and_set(&Object::Request, Some(&stored.version), bytes).await;
-        let told = written.as_ref().map_or_else(ToString::to_string, |_| String::new());
-        let conflict = written.is_err_and(|error| error.code() == "StoreConflict");
-        ensure!(!conflict, "nobody else writes: {told}");
-        Ok(Observed::NotYet(told))
+        match store.compare_and_set(&Object::Request, Some(&stored.version), bytes).await {
+            Ok(_) => Ok(Observed::NotYet("it is to be looked at".into())),
+            Err(error) => {
+                // An earlier one of which nothing was known may come now, and is found by the next look.
+                ensure!(unsure || error.code() != "StoreConflict", "nobody else writes: {error}");
+                unsure |= error.code() == "StoreAmbiguous";
+                Ok(Observed::NotYet(error.to_string()))
+            }
+        }
     })
     .await
 }

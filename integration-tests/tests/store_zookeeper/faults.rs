@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tidegate_integration_tests::proxy::{Network, Proxy};
-use tidegate_integration_tests::zookeeper::{SESSION_TIMEOUT, ZooKeeper};
+use tidegate_integration_tests::zookeeper::ZooKeeper;
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tidegate_store::{Error, Object, Store};
 
 use crate::{DEADLINE, answers, get, hinted, open};
 
-/// The agent gives up a call after so long.
-const CALLERS_BOUND: Duration = Duration::from_secs(5);
+/// A call ends by itself after 4 s. Whatever ends within this does not hang, on a slow machine too.
+const BOUND: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_killed_server_loses_no_change_and_no_watch() -> Result<()> {
@@ -27,7 +27,7 @@ async fn a_killed_server_loses_no_change_and_no_watch() -> Result<()> {
                 let started = Instant::now();
                 let away = theirs.read(&Object::Request).await.expect_err("killed");
                 let Error::Unreachable { .. } = &away else { panic!("{away}") };
-                ensure!(started.elapsed() < CALLERS_BOUND, "{:?}", started.elapsed());
+                ensure!(started.elapsed() < BOUND, "{:?}", started.elapsed());
                 let lost = theirs.compare_and_set(&Object::Request, Some(&version), b"lost").await;
                 ensure!(lost.as_ref().is_err_and(|error| error.code() == "StoreUnreachable"), "{lost:?}");
                 ensure!(away.to_string().contains(&server.host()), "{away}");
@@ -55,9 +55,8 @@ async fn an_expired_session_is_replaced_and_hinted() -> Result<()> {
             hinted(&ours, &mut watch, b"0").await;
             proxy.become_so(Network::Parted);
             let version = theirs.compare_and_set(&Object::Request, Some(&version), b"1").await?;
-            let expired = format!("timeout of {}ms exceeded", SESSION_TIMEOUT.as_millis());
             wait_until("the server has let the session expire", DEADLINE, async || {
-                Ok(Observed::when(server.log()?.contains(&expired), (), || "not in its log".into()))
+                Ok(Observed::when(server.expired_sessions()? > 0, (), || "not in its log".into()))
             })
             .await?;
             let away = ours.read(&Object::Request).await.expect_err("parted");
@@ -88,7 +87,7 @@ async fn a_frozen_server_is_told_in_time_and_a_ghost_write_wins_or_loses() -> Re
                 theirs.read(&Object::Request),
                 ours.compare_and_set(&Object::Document, None, b"nonce 1"),
             );
-            ensure!(started.elapsed() < CALLERS_BOUND, "{:?}", started.elapsed());
+            ensure!(started.elapsed() < BOUND, "{:?}", started.elapsed());
             let error = read.expect_err("frozen");
             ensure!(error.code() == "StoreUnreachable", "{error}");
             let error = write.expect_err("frozen");
@@ -201,10 +200,8 @@ async fn append(name: &str, proxy: &Proxy) -> Result<()> {
 /// Nobody listens, or somebody who speaks another protocol, or a server before which another one has been lost.
 #[tokio::test]
 async fn a_wrong_address_is_told_with_its_reason() -> Result<()> {
-    let refused = open("127.0.0.1:1")?.read(&Object::Document).await.expect_err("nobody listens");
-    ensure!(refused.to_string().contains("127.0.0.1:1: Connection refused"), "{refused}");
-    let unknown = open("no-such-host.invalid")?.read(&Object::Document).await.expect_err("no such host");
-    ensure!(unknown.to_string().contains("no-such-host.invalid:2181: "), "{unknown}");
+    is_told("127.0.0.1:1", "127.0.0.1:1: Connection refused").await?;
+    is_told("no-such-host.invalid", "no-such-host.invalid:2181: ").await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let other = listener.local_addr()?.to_string();
     let answering = tokio::spawn(async move {
@@ -214,15 +211,22 @@ async fn a_wrong_address_is_told_with_its_reason() -> Result<()> {
     });
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     for host in [other, silent.local_addr()?.to_string()] {
-        let started = Instant::now();
-        let error = open(&host)?.read(&Object::Document).await.expect_err("no ZooKeeper");
-        let text = error.to_string();
-        let reason = format!("{host}: it accepts connections, but opens no session");
-        ensure!(error.code() == "StoreUnreachable" && text.contains(&reason), "{text}");
-        ensure!(started.elapsed() < CALLERS_BOUND, "{:?}", started.elapsed());
+        is_told(&host, &format!("{host}: it accepts connections, but opens no session")).await?;
     }
     answering.abort();
     Ok(())
+}
+
+/// A call ends in time, and tells that reason as soon as it is known.
+async fn is_told(host: &str, reason: &str) -> Result<()> {
+    let store = open(host)?;
+    wait_until(&format!("{reason:?} is told"), DEADLINE, async || {
+        let read = tokio::time::timeout(BOUND, store.read(&Object::Document)).await?;
+        let error = read.expect_err("no ZooKeeper");
+        ensure!(error.code() == "StoreUnreachable", "{error}");
+        Ok(Observed::when(error.to_string().contains(reason), (), || error.to_string()))
+    })
+    .await
 }
 
 /// Any server of the list serves: the store finds the one that is up.

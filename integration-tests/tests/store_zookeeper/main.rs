@@ -15,7 +15,7 @@ use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tidegate_store::{Error, Object, Slot, Store, Stored, Watch, conformance};
 use tidegate_store_zookeeper::ZooKeeperStore;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 fn open(host: &str) -> Result<ZooKeeperStore> {
     Ok(ZooKeeperStore::open(&format!("zookeeper://{host}/"), "orders")?)

@@ -21,7 +21,7 @@ pub(crate) const PARTITIONS: usize = 6;
 /// Event time goes ten times as fast as wall-clock time: a record per millisecond, each ten milliseconds after the one before.
 const STEP: i64 = 10;
 const BEGIN: i64 = 1_767_225_600_000;
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// A boundary so far ahead that what a test does before it is done by then, on a slow machine too: five seconds.
 pub(crate) const AHEAD: When = When::In(50_000);
 

@@ -1,7 +1,6 @@
 //! Agents of two members over a real ZooKeeper server, and people with its command line client.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tidegate_agent::Rollout;
@@ -14,7 +13,7 @@ use tidegate_protocol::request::Request;
 use tidegate_protocol::time::When;
 
 use crate::cutover::{blue_and_green, both_are_well_again, is_made_over_a_freeze};
-use crate::job::world::{BLUE, GREEN, ROLLOUT, World, quick};
+use crate::job::world::{BLUE, GREEN, PATIENCE, ROLLOUT, World, quick};
 use crate::job::{Job, Spec};
 
 #[tokio::test]
@@ -57,6 +56,11 @@ async fn a_cutover_that_is_asked_for_during_a_partition_is_made_after_it() -> Re
             blue.logs("StoreUnreachable").await;
             green.logs("StoreUnreachable").await;
             world.goes_on(BLUE).await;
+            wait_until("both sessions have expired", PATIENCE, async || {
+                let expired = server.expired_sessions()?;
+                Ok(Observed::when(expired >= 2, (), || format!("{expired} have")))
+            })
+            .await?;
             let before = world.document().await;
             assert_eq!((before.answered, before.cutover), (None, None));
 
@@ -140,7 +144,7 @@ const REQUEST: &str = "/tidegate/orders/request";
 
 /// Waits until the node says so; what it said then.
 async fn shows(server: &ZooKeeper, part: &str) -> Result<String> {
-    wait_until(&format!("{part:?} in the node"), Duration::from_secs(60), async || {
+    wait_until(&format!("{part:?} in the node"), PATIENCE, async || {
         let told = server.cli(&["get", REQUEST]).await?;
         Ok(if told.contains(part) { Observed::Reached(told) } else { Observed::NotYet(told) })
     })
