@@ -9,7 +9,7 @@ mod job;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use job::world::{BLUE, GREEN, World, quick, until};
+use job::world::{AHEAD, BLUE, GREEN, World, quick, until};
 use job::{Job, Spec};
 use serde_json::{Value, json};
 use tidegate_protocol::document::{Cutover, HandOver, Settings};
@@ -195,7 +195,7 @@ async fn a_request_that_nobody_takes_up_is_withdrawn_in_time() {
 async fn a_cutover_that_takes_longer_than_the_timeout_goes_on() {
     let world = World::with(quick()).await;
     let (_blue, _green) = blue_and_green(&world).await;
-    let said = tidegate(&world, "promote --at +60s --timeout 2").await;
+    let said = tidegate(&world, "promote --at +300s --timeout 5").await;
     said.failed(TIMEOUT, "it goes on without this command; waiting for: blue-1, gate orders, subtask");
     assert!(matches!(world.document().await.cutover, Some(Cutover::Committed { .. })));
     let taken = tidegate(&world, "promote").await;
@@ -332,7 +332,7 @@ async fn a_reader_that_goes_away_is_no_crash() {
 async fn watching_ends_with_the_cutover() {
     let world = World::with(quick()).await;
     let (_blue, _green) = blue_and_green(&world).await;
-    world.promote(GREEN, When::In(5_000), None).await.unwrap();
+    world.promote(GREEN, AHEAD, None).await.unwrap();
     let said = tidegate(&world, "status --watch").await;
     assert_eq!(said.exit, DONE, "{}", said.err);
     assert!(

@@ -221,5 +221,11 @@ fn nothing_outlives_the_runtime() {
         assert!(ours("store-test") > 0, "the file work runs in threads of the runtime");
     });
     drop(runtime);
-    assert_eq!((ours("store-test"), open_ours()), (0, 0));
+    assert_eq!(open_ours(), 0);
+    // A thread that has ended, and was waited for, is listed until the system has cleared it away.
+    let end = Instant::now() + Duration::from_secs(5);
+    while ours("store-test") > 0 {
+        assert!(Instant::now() < end, "a thread is left");
+        std::thread::yield_now();
+    }
 }
