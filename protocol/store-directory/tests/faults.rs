@@ -1,10 +1,12 @@
 //! A directory that is not as it should be: each error says what, where and the way out, and nothing half-written stays.
 
-use std::error::Error as _;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod mount;
 
+use std::error::Error as _;
+use std::path::Path;
+use std::process::Command;
+
+use mount::Mount;
 use tempfile::TempDir;
 use tidegate_store::{Error, MAX_OBJECT_BYTES, Object, Slot, Store};
 use tidegate_store_directory::DirectoryStore;
@@ -34,48 +36,6 @@ fn files(root: &Path) -> Vec<String> {
     }
     found.sort();
     found
-}
-
-/// A file system of its own, mounted where only this process and its child see it: works with and without root's rights.
-struct Mount {
-    keeper: Child,
-}
-
-impl Mount {
-    /// `tmpfs` with these options; `then` runs in it once it is mounted.
-    fn new(options: &str, then: &str) -> Self {
-        let script =
-            format!("mount -t tmpfs -o {options} none /mnt && cd /mnt && {then} && echo ready && read _");
-        let mut keeper = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("unshare of util-linux");
-        let mut line = String::new();
-        let said = keeper.stdout.take().expect("piped");
-        BufReader::new(said).read_line(&mut line).expect("a line");
-        assert_eq!(line, "ready\n", "no mount in a namespace of our own");
-        Self { keeper }
-    }
-
-    fn root(&self) -> PathBuf {
-        format!("/proc/{}/root/mnt", self.keeper.id()).into()
-    }
-
-    fn run(&self, script: &str) {
-        let id = self.keeper.id().to_string();
-        let enter = ["--preserve-credentials", "--user", "--mount", "--target", &id, "sh", "-c", script];
-        let status = Command::new("nsenter").args(enter).status().expect("nsenter of util-linux");
-        assert!(status.success(), "{script}: {status}");
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take()); // ends its `read`
-        let _ = self.keeper.wait();
-    }
 }
 
 #[tokio::test]
@@ -162,7 +122,7 @@ async fn folders_and_pipes_where_files_should_be() {
 
 #[tokio::test]
 async fn a_read_only_directory_is_read_and_says_so() {
-    let mount = Mount::new("size=64k", "mkdir -p orders");
+    let mount = Mount::with("64k", "mkdir -p orders");
     let store = open(&mount.root());
     let version = store.compare_and_set(&Object::Document, None, b"1").await.expect("writable");
     mount.run("mount -o remount,ro /mnt");
@@ -188,7 +148,7 @@ async fn a_directory_that_refuses_us_says_so() {
 
 #[tokio::test]
 async fn a_full_disk_leaves_the_old_object_and_no_debris() {
-    let mount = Mount::new("size=64k", "true");
+    let mount = Mount::new("64k");
     let store = open(&mount.root());
     let version = store.compare_and_set(&Object::Document, None, b"old").await.expect("space");
     let large = vec![1; 100 * 1024];

@@ -11,7 +11,13 @@ pub(crate) struct Mount {
 impl Mount {
     /// A `tmpfs` of this size.
     pub(crate) fn new(size: &str) -> Mount {
-        let script = format!("mount -t tmpfs -o size={size} none /mnt && echo ready && read _");
+        Mount::with(size, "true")
+    }
+
+    /// The same; `then` is run in it before anything else.
+    pub(crate) fn with(size: &str, then: &str) -> Mount {
+        let script =
+            format!("mount -t tmpfs -o size={size} none /mnt && cd /mnt && {then} && echo ready && read _");
         let mut keeper = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
             .stdin(Stdio::piped())
