@@ -361,7 +361,9 @@ async fn cluster(folder: &Path, version: &str, task_managers: usize) -> Result<(
         .task_managers(task_managers, 3)
         .with("restart-strategy.type", "fixed-delay")
         .with("restart-strategy.fixed-delay.attempts", "100")
-        .with("restart-strategy.fixed-delay.delay", "200ms");
+        .with("restart-strategy.fixed-delay.delay", "200ms")
+        // Longer than any test freezes a TaskManager, whatever else the machine has to do.
+        .with("heartbeat.timeout", "20000");
     let flink = FlinkCluster::start(folder, &settings).await?;
     let jar = flink.rest().upload(&jar).await?;
     Ok((flink, jar))
