@@ -27,13 +27,21 @@ pub struct Settings {
     pub slots: usize,
     /// More lines of `config.yaml`; a key given here wins over the harness's own.
     pub configuration: Vec<(String, String)>,
+    /// Environment variables of all its processes.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Settings {
     /// One TaskManager with two slots.
     #[must_use]
     pub fn new(version: &str) -> Self {
-        Self { version: version.into(), task_managers: 1, slots: 2, configuration: Vec::new() }
+        Self {
+            version: version.into(),
+            task_managers: 1,
+            slots: 2,
+            configuration: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     /// Sets the number of TaskManagers and the slots of each.
@@ -57,6 +65,7 @@ impl Settings {
 pub struct FlinkCluster {
     folder: PathBuf,
     libraries: Libraries,
+    environment: Vec<(String, String)>,
     rest: Rest,
     job_manager: Option<Process>,
     task_managers: Vec<TaskManager>,
@@ -91,6 +100,7 @@ impl FlinkCluster {
         let mut cluster = Self {
             folder,
             libraries,
+            environment: settings.environment.clone(),
             rest: Rest::new(&format!("http://127.0.0.1:{}", rest_port.port()))?,
             job_manager: None,
             task_managers: Vec::new(),
@@ -237,6 +247,7 @@ impl FlinkCluster {
         java.args(memory).arg("-XX:+UseSerialGC").args(OPENED_PACKAGES);
         java.arg(format!("-Dlog4j.configurationFile={}", conf.join("log4j2.properties").display()));
         java.arg("-cp").arg(self.libraries.classpath());
+        java.envs(self.environment.iter().map(|(name, value)| (name, value)));
         java.env("FLINK_CONF_DIR", &conf).current_dir(&self.folder);
         java
     }

@@ -102,7 +102,7 @@ impl Stage {
             binary::tidegate(),
             SharedStore::start(folder, store, ROLLOUT),
             KafkaBroker::start(folder),
-            cluster(folder, version, 2)
+            cluster(folder, version, 2, Vec::new())
         )?;
         for topic in [INPUT, OUTPUT] {
             kafka.create_topic(topic, ORIGINS.len() as i32, &[("retention.ms", "-1")]).await?;
@@ -112,12 +112,17 @@ impl Stage {
         Ok(Self { tidegate, reader, flink, kafka, store, jar, second: None })
     }
 
-    /// Starts a second cluster below `folder`, which knows nothing of the first one.
+    /// Starts a second cluster below `folder`, which knows nothing of the first one, with environment variables of its own.
     ///
     /// # Errors
     /// As [`Stage::start`].
-    pub async fn start_second_cluster(&mut self, folder: &Path, version: &str) -> Result<()> {
-        self.second = Some(cluster(&folder.join("second"), version, 1).await?);
+    pub async fn start_second_cluster(
+        &mut self,
+        folder: &Path,
+        version: &str,
+        environment: Vec<(String, String)>,
+    ) -> Result<()> {
+        self.second = Some(cluster(&folder.join("second"), version, 1, environment).await?);
         Ok(())
     }
 
@@ -354,7 +359,12 @@ fn tells_of_a_store(line: &str) -> bool {
 }
 
 /// A cluster that starts its jobs again after a failure, and the job there.
-async fn cluster(folder: &Path, version: &str, task_managers: usize) -> Result<(FlinkCluster, String)> {
+async fn cluster(
+    folder: &Path,
+    version: &str,
+    task_managers: usize,
+    environment: Vec<(String, String)>,
+) -> Result<(FlinkCluster, String)> {
     let jar = workspace_root().join(format!("examples/flights/job/target/flink-{version}/flights-job.jar"));
     ensure!(jar.is_file(), "{} is missing: build it with `make jars`", jar.display());
     let settings = Settings::new(version)
@@ -364,6 +374,7 @@ async fn cluster(folder: &Path, version: &str, task_managers: usize) -> Result<(
         .with("restart-strategy.fixed-delay.delay", "200ms")
         // Longer than any test freezes a TaskManager, whatever else the machine has to do.
         .with("heartbeat.timeout", "20000");
+    let settings = Settings { environment, ..settings };
     let flink = FlinkCluster::start(folder, &settings).await?;
     let jar = flink.rest().upload(&jar).await?;
     Ok((flink, jar))

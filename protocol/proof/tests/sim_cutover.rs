@@ -1,6 +1,8 @@
 //! Random cutovers of jobs over one log, on the very machines. `TIDEGATE_SEED=n` replays one seed and tells what happened;
 //! `TIDEGATE_SEEDS=n` runs so many instead of the usual number.
 
+use std::io::Write as _;
+
 use tidegate_proof::sim::sweep;
 use tidegate_proof::sim::world::{replay, run};
 
@@ -26,6 +28,10 @@ fn sim_no_seed_breaks_an_invariant() {
     match sweep(0..seeds, 2, &|_, _| ()) {
         Ok(tally) => {
             println!("{seeds} seeds: {tally:?}");
+            // Past the test's own output, which is kept back when all is well.
+            let decisions = tally.decisions;
+            writeln!(std::io::stderr(), "simulation: {seeds} seeds, {decisions} record decisions")
+                .expect("standard error takes a line");
             tally.assert_not_trivial(seeds);
         }
         Err(failed) => panic!("{}", run(failed.seed, true).expect_err("a seed is deterministic")),
