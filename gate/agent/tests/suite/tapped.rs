@@ -11,8 +11,8 @@ use crate::job::world::{ROLLOUT, World};
 /// What a test does at the calls of a store; nothing by default.
 #[async_trait::async_trait]
 pub(crate) trait Tap: Debug + Send + Sync + 'static {
-    /// Before the slots are listed.
-    async fn lists(&self) {}
+    /// After a read, and before its author hears of it.
+    async fn read(&self, _object: &Object) {}
 
     /// Before a write.
     fn writes(&self, _object: &Object, _bytes: &[u8]) {}
@@ -42,7 +42,9 @@ impl<T: Tap> Store for Tapped<T> {
     }
 
     async fn read(&self, object: &Object) -> Result<Option<Stored>, Error> {
-        self.store.read(object).await
+        let stored = self.store.read(object).await;
+        self.tap.read(object).await;
+        stored
     }
 
     async fn compare_and_set(
@@ -57,7 +59,6 @@ impl<T: Tap> Store for Tapped<T> {
     }
 
     async fn reports(&self) -> Result<Vec<Slot>, Error> {
-        self.tap.lists().await;
         self.store.reports().await
     }
 
