@@ -15,6 +15,8 @@ use crate::job::{Job, Spec};
 /// Over so long the writes of jobs are counted that have nothing but their lives to tell.
 const QUIET: Duration = Duration::from_secs(6);
 const PARALLELISMS: [u32; 2] = [2, 64];
+const ROOT: &str = "/tidegate";
+const NAMESPACE: &str = "shop";
 
 enum Server {
     ZooKeeper(ZooKeeper),
@@ -32,12 +34,12 @@ struct Load {
 }
 
 impl Server {
-    /// Writes so far, of a rollout whose root this is in ZooKeeper.
-    async fn writes(&self, root: &str) -> Result<u64> {
+    /// Writes so far.
+    async fn writes(&self) -> Result<u64> {
         match self {
             Server::ZooKeeper(server) => {
                 let nodes = ["document", "request", "reports/blue-1", "reports/green-1"];
-                server.writes(&nodes.map(|node| format!("{root}/{ROLLOUT}/{node}"))).await
+                server.writes(&nodes.map(|node| format!("{ROOT}/{ROLLOUT}/{node}"))).await
             }
             Server::ApiServer(plane) => plane.changes().await,
         }
@@ -50,7 +52,8 @@ impl Server {
         }
     }
 
-    /// Two jobs of this many subtasks each, quiet and through a cutover.
+    /// Two jobs of this many subtasks each, quiet and through a cutover. They are the first that the server sees: connections of
+    /// others would close while theirs are counted.
     async fn load(&self, url: String, parallelism: u32) -> Result<Load> {
         let others = self.connections()?;
         let world = World::on(url);
@@ -59,15 +62,14 @@ impl Server {
         world.goes_on(BLUE).await;
         let _green = Job::start(&world, Spec::large(GREEN, parallelism), Some(&blue.snapshot().await));
         world.is_ready(GREEN).await;
-        let root = root_of(parallelism);
-        let (begin, before) = (Instant::now(), self.writes(&root).await?);
+        let (begin, before) = (Instant::now(), self.writes().await?);
         until("the end of the quiet time", async || (begin.elapsed() >= QUIET).then_some(())).await;
-        let after = self.writes(&root).await?;
+        let after = self.writes().await?;
         let seconds = begin.elapsed().as_secs() + 1; // The counting itself takes time.
         let (connections, quiet) = (self.connections()?.saturating_sub(others), after - before);
         world.cut_over(GREEN, HandOver::Ordered).await;
         world.says("blue's part is settled", |document| document.may_retire(BLUE)).await;
-        let cutover = self.writes(&root).await? - after;
+        let cutover = self.writes().await? - after;
         world.goes_on(GREEN).await;
         world.is_exact().await;
         println!(
@@ -91,13 +93,11 @@ fn is_bounded(load: &Load, connections: usize) -> Result<()> {
 async fn the_load_of_zookeeper_does_not_grow_with_subtasks() -> Result<()> {
     Scratch::new("load")?
         .run(async |folder| {
-            let zookeeper = ZooKeeper::start(folder).await?;
-            for root in PARALLELISMS.map(root_of) {
-                zookeeper.cli(&["create", &root]).await?;
-            }
-            let (host, server) = (zookeeper.host(), Server::ZooKeeper(zookeeper));
             for parallelism in PARALLELISMS {
-                let url = format!("zookeeper://{host}{}", root_of(parallelism));
+                let zookeeper = ZooKeeper::start(&folder.join(parallelism.to_string())).await?;
+                zookeeper.cli(&["create", ROOT]).await?;
+                let url = format!("zookeeper://{}{ROOT}", zookeeper.host());
+                let server = Server::ZooKeeper(zookeeper);
                 // One each for blue, green, and a person's tool.
                 is_bounded(&server.load(url, parallelism).await?, 3)?;
             }
@@ -110,26 +110,15 @@ async fn the_load_of_zookeeper_does_not_grow_with_subtasks() -> Result<()> {
 async fn the_load_of_an_api_server_does_not_grow_with_subtasks() -> Result<()> {
     Scratch::new("load-kube")?
         .run(async |folder| {
-            let plane = ControlPlane::start(folder).await?;
             for parallelism in PARALLELISMS {
-                plane.create_namespace(&namespace_of(parallelism)).await?;
-            }
-            let (admin, server) = (plane.admin(), Server::ApiServer(plane));
-            for parallelism in PARALLELISMS {
-                let (namespace, kubeconfig) = (namespace_of(parallelism), admin.display());
-                let url = format!("configmap://{namespace}/orders?kubeconfig={kubeconfig}");
+                let plane = ControlPlane::start(&folder.join(parallelism.to_string())).await?;
+                plane.create_namespace(NAMESPACE).await?;
+                let url = format!("configmap://{NAMESPACE}/orders?kubeconfig={}", plane.admin().display());
+                let server = Server::ApiServer(plane);
                 // A watch and the requests of blue, green, and a person's tool; a few more while they are renewed.
                 is_bounded(&server.load(url, parallelism).await?, 12)?;
             }
             Ok(())
         })
         .await
-}
-
-fn root_of(parallelism: u32) -> String {
-    format!("/of-{parallelism}")
-}
-
-fn namespace_of(parallelism: u32) -> String {
-    format!("of-{parallelism}")
 }
