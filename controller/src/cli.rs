@@ -11,7 +11,7 @@ use tidegate_protocol::time::When;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say};
-use crate::{ask, status, verify};
+use crate::{ask, resource, status, verify};
 
 /// Seconds: nobody waits longer, and the clock can still count it.
 const YEAR: u64 = 31_536_000;
@@ -72,6 +72,9 @@ enum Verb {
         --key origin --key hour --time-field hour --time-offset-ms 3599999"
     )]
     Verify(verify::Arguments),
+    /// Print the definition of the resource FlinkBlueGreenDeployment, for kubectl apply
+    #[command(after_help = "Example:\n  tidegate crd")]
+    Crd,
 }
 
 /// Which rollout.
@@ -216,6 +219,13 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
             runtime.block_on(async { ask::pause(&open(&arguments.place)?, false, output).await })
         }
         Verb::Verify(arguments) => verify_topic(arguments, output),
+        Verb::Crd => {
+            match output {
+                Output::Text => say(resource::crd_yaml()?.trim_end()),
+                Output::Json => say(resource::crd_json()?),
+            };
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod ask;
 mod cli;
 mod exit;
 mod output;
+mod resource;
 mod status;
 mod verify;
 

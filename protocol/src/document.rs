@@ -220,6 +220,9 @@ pub enum NotAllowed {
     /// All its inputs were idle or had ended: its report does not say how far it came.
     #[error("the inputs of {0} were idle, so how far its output goes must be named")]
     FrontierUnknown(Member),
+    /// Only a former owner can be forgotten.
+    #[error("{0} owns no former part of event time")]
+    NotFormer(Member),
     /// There is nothing to settle.
     #[error("only one member owns event time")]
     NothingToSettle,
@@ -402,6 +405,17 @@ impl Document {
         next.owners.push(Owner { since, member: reclaim.by, origin, reclaimed: true });
         next.gone.insert(reclaim.dead);
         Ok((next, since))
+    }
+
+    /// forget: a former owner is dead for good, and settling no longer waits for it. What it had not committed is lost; so only
+    /// a person may ask for it.
+    pub fn forget(&self, member: Member) -> Result<Document, NotAllowed> {
+        if !self.owns(member) || self.active().member == member {
+            return Err(NotAllowed::NotFormer(member));
+        }
+        let mut next = self.next();
+        next.gone.insert(member);
+        Ok(next)
     }
 
     /// The same document with the answer to a request; part of a change, or a change of its own.

@@ -86,6 +86,12 @@ fn count(number: u64) -> Result<u64, CountError> {
     if number <= COUNT_MAX { Ok(number) } else { Err(CountError(number)) }
 }
 
+impl NameError {
+    pub(crate) fn new(value: &str, expected: &'static str) -> NameError {
+        NameError { value: value.chars().take(80).collect(), expected }
+    }
+}
+
 impl Member {
     /// A member by color and generation.
     pub const fn new(color: Color, generation: u32) -> Member {

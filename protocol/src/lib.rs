@@ -10,6 +10,7 @@
 //! - [`member`]: the machine of one job's agent, over all its gates;
 //! - [`conductor`]: moves the document, or says what it waits for;
 //! - [`edit`]: from the keys that people edit to requests, each taken once, and the sentence that they read there;
+//! - [`rollout`]: plans how one version of a job replaces another, over the whole life of both;
 //! - [`documents`]: how all of this is written down.
 
 pub mod conductor;
@@ -21,6 +22,7 @@ pub mod member;
 pub mod order;
 pub mod report;
 pub mod request;
+pub mod rollout;
 pub mod subtask;
 mod text;
 pub mod time;

@@ -1,0 +1,21 @@
+//! The resource `FlinkBlueGreenDeployment` of the group `tidegate.io`: what a user writes, and what the controller answers.
+//!
+//! [`Spec`] is as it is written; [`intent`] reads it into what the planner takes, or says field by field what is wrong with it.
+//! The schema and its rules refuse at the API server what they can; [`intent`] refuses the rest, and the same again for those who
+//! come by another way. Nothing here talks to the world.
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the shell that reconciles the resource is built against this")
+)]
+
+pub(crate) mod ask;
+mod crd;
+pub(crate) mod duration;
+pub(crate) mod intent;
+pub(crate) mod problem;
+pub(crate) mod spec;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use crd::{json as crd_json, yaml as crd_yaml};

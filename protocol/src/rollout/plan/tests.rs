@@ -1,0 +1,10 @@
+//! The planner, row by row, and in a small world that fails wherever it can.
+
+mod blue_green;
+mod in_place;
+mod interrupted;
+mod laws;
+mod property;
+mod requests;
+mod world;
+mod written;
