@@ -1,0 +1,3 @@
+//! What `tidegate` runs rollouts with. [`flink`] is its hand on the jobs; it decides nothing.
+
+pub mod flink;
