@@ -1,7 +1,9 @@
 //! The `tidegate` command.
 
 mod ask;
+mod checks;
 mod cli;
+mod controller;
 mod exit;
 mod output;
 mod resource;

@@ -146,6 +146,11 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
         (changed(template(), json!({"store": "zookeeper://u:secret@h:1/x"})), "spec.store", "auth-file"),
         (changed(template(), json!({"watch": "soon"})), "spec.watch", "\"soon\""),
         (changed(template(), json!({"tries": 0})), "spec.tries", "from 1 to 10"),
+        (
+            changed(template(), json!({"checks": [{"name": "c", "http": {"url": "http://x", "timeout": "0s"}}]})),
+            "spec.checks[c].http.timeout",
+            "at least 1ms",
+        ),
         (changed(template(), json!({"deadlines": {"prove": "60s"}})), "spec.deadlines.prove", "longer"),
         (
             changed(template(), json!({"promotion": {"mode": "at", "at": "noon"}})),

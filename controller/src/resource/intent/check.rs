@@ -1,8 +1,7 @@
-//! Checks as they are run, and how their results add up.
-
-use tidegate_protocol::rollout::Verdict;
+//! Checks as they are run.
 
 use super::Reader;
+use crate::resource::duration::Duration;
 use crate::resource::spec;
 
 /// A check that can be run.
@@ -59,40 +58,6 @@ pub(crate) enum Probe {
     },
 }
 
-/// The results of one check in one rollout; it begins anew with every attempt, and when the controller does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    good: u32,
-    bad: u32,
-    reason: String,
-}
-
-impl Tally {
-    /// Adds a result: good, or why not.
-    pub(crate) fn add(&mut self, result: Result<(), String>) {
-        match result {
-            Ok(()) => self.good = self.good.saturating_add(1),
-            Err(reason) => {
-                self.good = 0;
-                self.bad = self.bad.saturating_add(1);
-                self.reason = reason;
-            }
-        }
-    }
-
-    /// What the results come to.
-    pub(crate) fn verdict(&self, check: &Check) -> Verdict {
-        if self.bad > check.failure_limit {
-            return Verdict::Failed(self.reason.clone());
-        }
-        if self.good >= check.count {
-            return Verdict::Passed;
-        }
-        let bad = if self.bad > 0 { format!("; last: {}", self.reason) } else { String::new() };
-        Verdict::Pending(format!("{} of {} good results in a row{bad}", self.good, check.count))
-    }
-}
-
 pub(super) fn read(reader: &mut Reader, checks: &[spec::Check], prove_ms: u64) -> Vec<Check> {
     let mut names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
     names.sort_unstable();
@@ -130,16 +95,16 @@ fn probe(reader: &mut Reader, field: &str, check: &spec::Check) -> Option<Probe>
         (None, Some(http), None, None) => Probe::Http {
             url: url(reader, &format!("{field}.http.url"), &http.url),
             status: http.status,
-            timeout_ms: reader.millis(&format!("{field}.http.timeout"), &http.timeout),
+            timeout_ms: timeout(reader, &format!("{field}.http.timeout"), &http.timeout),
         },
         (None, None, Some(prometheus), None) => {
-            let spec::Prometheus { query, at_least, at_most, timeout, .. } = prometheus.clone();
+            let spec::Prometheus { query, at_least, at_most, .. } = prometheus.clone();
             let crossed = at_least.zip(at_most).is_some_and(|(least, most)| least > most);
             if crossed || at_least.or(at_most).is_none() {
                 let what = if crossed { "atLeast is above atMost" } else { "there is no threshold" };
                 reader.problem(format!("{field}.prometheus"), what, "write atLeast, atMost or both");
             }
-            let timeout_ms = reader.millis(&format!("{field}.prometheus.timeout"), &timeout);
+            let timeout_ms = timeout(reader, &format!("{field}.prometheus.timeout"), &prometheus.timeout);
             let url = url(reader, &format!("{field}.prometheus.url"), &prometheus.url);
             Probe::Prometheus { url, query, at_least, at_most, timeout_ms }
         }
@@ -157,33 +122,17 @@ fn probe(reader: &mut Reader, field: &str, check: &spec::Check) -> Option<Probe>
     })
 }
 
+fn timeout(reader: &mut Reader, field: &str, timeout: &Duration) -> u64 {
+    let millis = reader.millis(field, timeout);
+    if millis == 0 {
+        reader.problem(field, "0s", "write at least 1ms; 5s when left out");
+    }
+    millis
+}
+
 fn url(reader: &mut Reader, field: &str, url: &str) -> String {
     if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains('@') {
         reader.problem(field, "it is no address", "write http://… or https://…, without credentials");
     }
     url.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_check_passes_after_good_results_in_a_row_and_fails_after_more_bad_ones_than_allowed() {
-        let probe = Probe::Backpressure { percent: 50 };
-        let check = Check { name: "c".to_owned(), interval_ms: 1, count: 2, failure_limit: 1, probe };
-        let mut tally = Tally::default();
-        tally.add(Ok(()));
-        assert_eq!(tally.verdict(&check), Verdict::Pending("1 of 2 good results in a row".to_owned()));
-        tally.add(Err("too much".to_owned()));
-        tally.add(Ok(()));
-        assert_eq!(
-            tally.verdict(&check),
-            Verdict::Pending("1 of 2 good results in a row; last: too much".to_owned())
-        );
-        tally.add(Ok(()));
-        assert_eq!(tally.verdict(&check), Verdict::Passed);
-        tally.add(Err("again".to_owned()));
-        assert_eq!(tally.verdict(&check), Verdict::Failed("again".to_owned()));
-    }
 }
