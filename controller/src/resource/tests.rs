@@ -147,7 +147,10 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
         (changed(template(), json!({"watch": "soon"})), "spec.watch", "\"soon\""),
         (changed(template(), json!({"tries": 0})), "spec.tries", "from 1 to 10"),
         (
-            changed(template(), json!({"checks": [{"name": "c", "http": {"url": "http://x", "timeout": "0s"}}]})),
+            changed(
+                template(),
+                json!({"checks": [{"name": "c", "http": {"url": "http://x", "timeout": "0s"}}]}),
+            ),
             "spec.checks[c].http.timeout",
             "at least 1ms",
         ),

@@ -162,7 +162,7 @@ impl Planner<'_> {
         match (self.observed.wanted.paused, self.record.paused) {
             (true, None) => {
                 self.record.paused = Some(self.now);
-                self.tell("paused", "spec.paused");
+                self.tell(Entry::PAUSED, "spec.paused");
             }
             (false, Some(paused)) => {
                 let frozen = self.is_frozen();
@@ -171,7 +171,7 @@ impl Planner<'_> {
                 if let Some(since) = self.record.phase.since_mut().filter(|_| frozen) {
                     *since = since.plus(lasted);
                 }
-                self.tell("resumed", "spec.paused");
+                self.tell(Entry::RESUMED, "spec.paused");
             }
             (true, Some(_)) | (false, None) => {}
         }

@@ -223,6 +223,13 @@ pub struct Entry {
     pub attempt: u64,
 }
 
+impl Entry {
+    /// What was done when a person held the rollout.
+    pub const PAUSED: &str = "paused";
+    /// What was done when it went on.
+    pub const RESUMED: &str = "resumed";
+}
+
 impl Generations {
     /// Gives out the next generation of a color.
     pub(super) fn next(&mut self, color: Color) -> u32 {

@@ -237,6 +237,27 @@ pub struct Baseline {
 }
 
 impl Phase {
+    /// Every [`name`](Self::name).
+    pub const NAMES: [&str; 17] = [
+        "Idle",
+        "Suspended",
+        "Snapshotting",
+        "Starting",
+        "Proving",
+        "Ready",
+        "Pinning",
+        "CuttingOver",
+        "Aborting",
+        "Watching",
+        "Reversing",
+        "Fencing",
+        "Claiming",
+        "Stopping",
+        "Relaunching",
+        "Leaving",
+        "Left",
+    ];
+
     /// The name in the status, in conditions and in metrics.
     pub fn name(&self) -> &'static str {
         match self {
