@@ -76,9 +76,11 @@ fn proposed() -> Document {
     document(Some(Cutover::Proposed { terms: terms(7, 90_500), deadline: at(0), tries_left: None }))
 }
 
-/// Each gate with its subtasks, and how many of them have acknowledged which attempt.
-fn seen(member: Member, gates: &[(u32, Option<(u64, u32)>)]) -> Seen {
-    let gate = |(index, (parallelism, replies)): (usize, &(u32, Option<(u64, u32)>))| {
+/// A gate's subtasks, and how many of them have acknowledged which attempt.
+type Gate = (u32, Option<(u64, u32)>);
+
+fn seen(member: Member, gates: &[Gate]) -> Seen {
+    let gate = |(index, (parallelism, replies)): (usize, &Gate)| {
         let replies = replies.map(|(attempt, acknowledged)| Replies {
             attempt: Attempt(attempt),
             acknowledged,
