@@ -43,8 +43,8 @@ impl Looker {
                 prometheus::look(&self.http, url, query, self.member, bounds).await
             }
             Probe::Key { config_map, key } => {
-                let namespace = &self.place.namespace;
-                key::look(&self.client, namespace, config_map, key, &self.revision).await
+                let place = key::Place::new(&self.place, config_map.as_deref(), key);
+                key::look(&self.client, &place, &self.revision).await
             }
         }
     }

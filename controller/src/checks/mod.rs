@@ -49,6 +49,8 @@ pub(crate) struct Checks<K> {
 pub(crate) struct Place {
     /// The namespace of the resource.
     pub(crate) namespace: String,
+    /// The name of the resource.
+    pub(crate) name: String,
     /// What runs its job.
     pub(crate) driver: Arc<dyn Driver>,
     /// Its job.

@@ -35,7 +35,8 @@ impl Rig {
         let (wake, woken) = mpsc::unbounded_channel();
         let checks = Checks::new(client, WallTime::from_millis(1_000), wake).unwrap();
         let driver = Arc::new(RestDriver::new(Settings::new("http://127.0.0.1:9")).unwrap());
-        let place = Place { namespace: namespace.to_owned(), driver, job: JobId::new("0".repeat(32)) };
+        let (namespace, name) = (namespace.to_owned(), RESOURCE.to_owned());
+        let place = Place { namespace, name, driver, job: JobId::new("0".repeat(32)) };
         Rig { checks, woken, place }
     }
 

@@ -118,6 +118,25 @@ fn checks_are_read() {
     );
 }
 
+/// Each example of docs/checks.md, as it stands there.
+#[test]
+fn the_examples_of_checks_are_read() {
+    let page = include_str!("../../../docs/checks.md");
+    let examples: Vec<&str> =
+        page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let mut kinds: Vec<_> = Vec::new();
+    for example in examples {
+        let checks: Value =
+            serde_saphyr::from_str(example).unwrap_or_else(|error| panic!("{example}: {error}"));
+        let intent =
+            read(changed(template(), json!({ "checks": checks }))).unwrap_or_else(|error| panic!("{error}"));
+        kinds.extend(intent.checks.into_iter().map(|check| std::mem::discriminant(&check.probe)));
+    }
+    kinds.sort_by_key(|kind| format!("{kind:?}"));
+    kinds.dedup();
+    assert_eq!(kinds.len(), 4);
+}
+
 #[test]
 fn what_cannot_be_is_refused_by_field_value_and_way_out() {
     let reserved = changed(template(), json!({}));

@@ -1,33 +1,66 @@
-//! A key of a ConfigMap that somebody sets for a revision: `passed <revision>`, or `failed <revision>` and why.
+//! A key that somebody sets for a revision, in a ConfigMap or in an annotation of the resource: `passed <revision>`, or
+//! `failed <revision>` and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt as _};
 use tidegate_protocol::rollout::Revision;
 
 use super::{Finding, quoted};
+use crate::resource::spec::FlinkBlueGreenDeployment;
 
-pub(super) async fn look(
-    client: &Client,
-    namespace: &str,
-    config_map: &str,
-    key: &str,
-    revision: &Revision,
-) -> Finding {
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let place = format!("key {key} of ConfigMap {namespace}/{config_map}");
-    let found = match maps.get_opt(config_map).await {
-        Ok(found) => found,
-        Err(kube::Error::Api(status)) if status.code == 403 => {
-            return Finding::Unknown(format!(
-                "the controller may not read {place}; give its account the verb get on configmaps"
-            ));
+/// Where the key is looked for.
+pub(super) struct Place<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    config_map: Option<&'a str>,
+    key: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(of: &'a super::Place, config_map: Option<&'a str>, key: &'a str) -> Place<'a> {
+        Place { namespace: &of.namespace, name: &of.name, config_map, key }
+    }
+
+    /// The keys there, read live.
+    async fn read(&self, client: &Client) -> kube::Result<Option<BTreeMap<String, String>>> {
+        let client = client.clone();
+        match self.config_map {
+            Some(name) => {
+                let maps: Api<ConfigMap> = Api::namespaced(client, self.namespace);
+                Ok(maps.get_opt(name).await?.and_then(|map| map.data))
+            }
+            None => {
+                let resources: Api<FlinkBlueGreenDeployment> = Api::namespaced(client, self.namespace);
+                let resource = resources.get_metadata_opt(self.name).await?;
+                Ok(resource.map(|resource| resource.annotations().clone()))
+            }
         }
-        Err(error) => {
-            return Finding::Unknown(format!("{place} cannot be read ({error}); it is tried again"));
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.config_map {
+            Some(name) => write!(f, "key {} of ConfigMap {}/{name}", self.key, self.namespace),
+            None => write!(f, "annotation {} of {}/{}", self.key, self.namespace, self.name),
         }
-    };
-    let value = found.and_then(|map| map.data).and_then(|mut data| data.remove(key));
-    read(value.as_deref(), &place, revision)
+    }
+}
+
+pub(super) async fn look(client: &Client, place: &Place<'_>, revision: &Revision) -> Finding {
+    match place.read(client).await {
+        Ok(keys) => {
+            let value = keys.and_then(|mut keys| keys.remove(place.key));
+            read(value.as_deref(), &place.to_string(), revision)
+        }
+        Err(kube::Error::Api(status)) if status.code == 403 => Finding::Unknown(format!(
+            "the controller may not read {place}; give its account the verb get on it"
+        )),
+        Err(error) => Finding::Unknown(format!("{place} cannot be read ({error}); it is tried again")),
+    }
 }
 
 /// A value for another revision says nothing about this one: it was left over, or set too early.

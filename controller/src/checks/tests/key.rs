@@ -31,7 +31,7 @@ async fn a_key_is_waited_for_and_counts_for_its_revision() {
     plane.create_namespace(namespace).await.unwrap();
     let account = plane.create_account(namespace, "controller").await.unwrap();
     let mut rig = Rig::new(client(&account).await, namespace);
-    let probe = Probe::Key { config_map: "verdicts".to_owned(), key: "totals".to_owned() };
+    let probe = Probe::Key { config_map: Some("verdicts".to_owned()), key: "totals".to_owned() };
     let check = check(2, 0, probe);
     let first = subject(1);
     rig.pending(&check, &first, "may not read key totals of ConfigMap check-keys/verdicts; give its account")
@@ -51,4 +51,32 @@ async fn a_key_is_waited_for_and_counts_for_its_revision() {
         failed(rig.final_verdict(&check, &subject(2)).await),
         "1 bad, 0 allowed; last: key totals of ConfigMap check-keys/verdicts says failed: \"totals differ\""
     );
+}
+
+#[tokio::test]
+async fn without_a_config_map_the_key_is_an_annotation_of_the_resource() {
+    let plane = Shared::get().await.unwrap();
+    let namespace = "check-annotations";
+    plane.create_namespace(namespace).await.unwrap();
+    plane.apply(namespace, &crate::resource::crd_yaml().unwrap()).await.unwrap();
+    let resource = serde_json::json!({
+        "apiVersion": "tidegate.io/v1alpha1", "kind": "FlinkBlueGreenDeployment", "metadata": {"name": RESOURCE},
+        "spec": {"job": {"url": "http://127.0.0.1:9", "jar": "/job.jar"}, "store": "directory:///nowhere"},
+    });
+    wait_until("the resource is taken", DEADLINE, async || {
+        let applied = plane.apply(namespace, &resource.to_string()).await;
+        Ok(Observed::or_not_yet(applied.map(|()| Observed::Reached(()))))
+    })
+    .await
+    .unwrap();
+    let mut rig = Rig::new(client(&plane.admin()).await, namespace);
+    let check = check(1, 0, Probe::Key { config_map: None, key: "shop.example/ok".to_owned() });
+    rig.pending(&check, &subject(1), "annotation shop.example/ok of check-annotations/orders is not set")
+        .await;
+    plane
+        .kubectl(&["-n", namespace, "annotate", "fbg", RESOURCE, "shop.example/ok=passed r2 by hand"])
+        .await
+        .unwrap();
+    assert_eq!(tokio::time::timeout(DEADLINE, rig.woken.recv()).await.unwrap(), Some(RESOURCE));
+    assert_eq!(rig.look(std::slice::from_ref(&check), &subject(1))["totals"], Verdict::Passed);
 }

@@ -21,8 +21,8 @@ pub(super) enum Reply {
     Answer(u16, String),
     /// With a redirect to this address.
     Redirect(String),
-    /// With 200, and a body without end.
-    Endless,
+    /// With 200, and 8 MiB of blanks.
+    Huge,
     /// Not at all.
     Stall,
 }
@@ -105,11 +105,9 @@ async fn serve(
             let response = Response::builder();
             Ok::<_, Infallible>(
                 match reply {
-                    Reply::Answer(status, body) => response.status(status).body(Content(Some(body), false)),
-                    Reply::Redirect(to) => {
-                        response.status(302).header("Location", to).body(Content(None, false))
-                    }
-                    Reply::Endless => response.body(Content(None, true)),
+                    Reply::Answer(status, body) => response.status(status).body(Content(Some(body), 0)),
+                    Reply::Redirect(to) => response.status(302).header("Location", to).body(Content(None, 0)),
+                    Reply::Huge => response.body(Content(None, 512)),
                     Reply::Stall => std::future::pending().await,
                 }
                 .unwrap(),
@@ -120,8 +118,8 @@ async fn serve(
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(client), service).await;
 }
 
-/// A text, and then nothing or blanks for ever.
-struct Content(Option<String>, bool);
+/// A text, and then so many parts of 16 KiB of blanks.
+struct Content(Option<String>, u32);
 
 impl Body for Content {
     type Data = Bytes;
@@ -131,8 +129,11 @@ impl Body for Content {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let endless = self.1.then(|| Bytes::from_static(&[b' '; 1 << 14]));
-        let next = self.0.take().map(Bytes::from).or(endless);
+        let text = self.0.take().map(Bytes::from);
+        let next = text.or_else(|| {
+            self.1 = self.1.checked_sub(1)?;
+            Some(Bytes::from_static(&[b' '; 1 << 14]))
+        });
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -51,8 +51,8 @@ pub(crate) enum Probe {
     },
     /// A key that is set from outside.
     Key {
-        /// The ConfigMap.
-        config_map: String,
+        /// The ConfigMap; the resource's annotations when there is none.
+        config_map: Option<String>,
         /// The key in it.
         key: String,
     },

@@ -98,16 +98,17 @@ pub(crate) struct Prometheus {
     pub(crate) timeout: Duration,
 }
 
-/// A key in a ConfigMap of this namespace that somebody sets to `passed` or `failed` for a revision:
-/// `data: {<key>: "passed <revision>"}`.
+/// A key that somebody sets to `passed` or `failed` for a revision, such as `passed <revision>`: in a ConfigMap of this namespace,
+/// or in the annotations of this resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Key {
-    /// The ConfigMap.
+    /// The ConfigMap; the resource's own annotations when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
-    pub(crate) config_map: String,
+    pub(crate) config_map: Option<String>,
     /// The key.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 317))]
     pub(crate) key: String,
 }
 
