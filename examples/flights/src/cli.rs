@@ -14,7 +14,7 @@ use tidegate_integration_tests::{Scratch, workspace_root};
 
 use crate::story::{self, Plan};
 use crate::truth::Version;
-use crate::{input, truth};
+use crate::{input, operated, truth};
 
 /// Hands a year of flights from one version of a Flink job to the next.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ struct Cli {
 enum Verb {
     /// Start Kafka and Flink, replay the flights, cut over, and verify every row
     Demo(Demo),
+    /// The same by a resource: edit it, and watch the controller hand the output over, and take it back from a version that fails
+    DemoOperator(DemoOperator),
     /// Print the rows that one version would write for the whole year, one JSON object per line
     Truth {
         /// The version of the job
@@ -51,6 +53,25 @@ struct Demo {
 
     /// How long the replay of all flights takes
     #[arg(long, value_name = "SECONDS", default_value_t = 75)]
+    seconds: u64,
+
+    /// The `tidegate` binary; target/release/tidegate when not given
+    #[arg(long, value_name = "FILE")]
+    tidegate: Option<PathBuf>,
+
+    /// The job's jar; the one of examples/flights/job for this Flink version when not given
+    #[arg(long, value_name = "FILE")]
+    jar: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct DemoOperator {
+    /// The Flink version
+    #[arg(long, default_value = "1.20.3")]
+    flink: String,
+
+    /// How long the replay of all flights takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 240)]
     seconds: u64,
 
     /// The `tidegate` binary; target/release/tidegate when not given
@@ -88,34 +109,57 @@ pub(crate) fn run() -> Result<ExitCode> {
     runtime.block_on(async {
         match cli.verb {
             Verb::Demo(demo) => run_demo(&demo).await,
+            Verb::DemoOperator(demo) => run_demo_operator(&demo).await,
             Verb::Truth { version } => print_truth(version).await,
         }
     })
 }
 
 async fn run_demo(demo: &Demo) -> Result<ExitCode> {
-    let root = workspace_root();
+    let (tidegate, jar) = built(demo.tidegate.as_ref(), demo.jar.as_ref(), &demo.flink)?;
     let plan = Plan {
         flink: demo.flink.clone(),
         store: demo.store,
         promote_after_percent: demo.promote_after_percent.0,
         replay: Duration::from_secs(demo.seconds),
-        tidegate: demo.tidegate.clone().unwrap_or_else(|| root.join("target/release/tidegate")),
-        jar: demo.jar.clone().unwrap_or_else(|| {
-            root.join(format!("examples/flights/job/target/flink-{}/flights-job.jar", demo.flink))
-        }),
+        tidegate,
+        jar,
     };
-    for (file, made_by) in [(&plan.tidegate, "cargo build --release -p tidegate"), (&plan.jar, "make build")]
-    {
-        if !file.is_file() {
-            bail!("{} is missing: build it with `{made_by}`", file.display());
-        }
-    }
     let told = Scratch::new("flights")?.run(async |folder| {
         let outcome = story::tell(folder, &plan).await?;
         println!("{}\n{}", outcome.table(), outcome.json()?);
         outcome.demand_exact()
     });
+    unless_interrupted(told).await
+}
+
+async fn run_demo_operator(demo: &DemoOperator) -> Result<ExitCode> {
+    let (tidegate, jar) = built(demo.tidegate.as_ref(), demo.jar.as_ref(), &demo.flink)?;
+    let (flink, replay) = (demo.flink.clone(), Duration::from_secs(demo.seconds));
+    let plan = operated::Plan { flink, replay, tidegate, jar };
+    let told = Scratch::new("flights")?.run(async |folder| {
+        let outcome = operated::tell(folder, &plan).await?;
+        println!("{}\n{}", outcome.table(), outcome.json()?);
+        outcome.demand_exact()
+    });
+    unless_interrupted(told).await
+}
+
+/// The binary and the jar, which must be there.
+fn built(tidegate: Option<&PathBuf>, jar: Option<&PathBuf>, flink: &str) -> Result<(PathBuf, PathBuf)> {
+    let root = workspace_root();
+    let tidegate = tidegate.cloned().unwrap_or_else(|| root.join("target/release/tidegate"));
+    let of_flink = format!("examples/flights/job/target/flink-{flink}/flights-job.jar");
+    let jar = jar.cloned().unwrap_or_else(|| root.join(of_flink));
+    for (file, made_by) in [(&tidegate, "cargo build --release -p tidegate"), (&jar, "make build")] {
+        if !file.is_file() {
+            bail!("{} is missing: build it with `{made_by}`", file.display());
+        }
+    }
+    Ok((tidegate, jar))
+}
+
+async fn unless_interrupted(told: impl Future<Output = Result<()>>) -> Result<ExitCode> {
     tokio::select! {
         told = told => told?,
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),

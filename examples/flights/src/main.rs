@@ -2,13 +2,14 @@
 //! itself, with other code and another parallelism, while data flows; then every row is compared with the truth.
 //!
 //! Pure: [`flight`], [`truth`], [`outcome`]. The world: [`input`], [`replay`], [`parts`], [`tidegate`]; what is
-//! shown: [`narrator`]. The order of events: [`story`].
+//! shown: [`narrator`]. The order of events: [`story`]; and [`operated`], where the controller does all of it.
 
 mod cli;
 mod flight;
 mod input;
 mod levels;
 mod narrator;
+mod operated;
 mod outcome;
 mod parts;
 mod pause;

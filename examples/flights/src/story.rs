@@ -209,8 +209,9 @@ impl Rehearsal {
         }
         let (blue, green) = (folder.join("blue.jsonl"), folder.join("green.jsonl"));
         let truths = [("blue", blue.as_path()), ("green", green.as_path())];
+        let owners = ["blue".to_owned(), format!("green@{}", promoted.boundary)];
         let servers = self.parts.kafka.bootstrap_servers();
-        let verified = self.tidegate.verify(&servers, truths, promoted.boundary).await?;
+        let verified = self.tidegate.verify(&servers, &truths, &owners).await?;
         let rows: Vec<_> =
             self.reader.stop()?.iter().filter_map(|row| Some((row_time(row)?, row.arrived))).collect();
         self.narrator.say("every row is compared with the truth\n");
@@ -259,7 +260,8 @@ impl Rehearsal {
     }
 }
 
-fn row_time(row: &Record) -> Option<i64> {
+/// The event time of a row.
+pub(crate) fn row_time(row: &Record) -> Option<i64> {
     let row: Value = serde_json::from_slice(&row.value).ok()?;
     Some(row.get("hour")?.as_i64()? + ROW_TIME_OFFSET_MS)
 }

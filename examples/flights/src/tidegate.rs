@@ -33,6 +33,17 @@ pub(crate) struct Promoted {
     pub(crate) to: String,
 }
 
+/// A cutover that is over, as `status` tells it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Cutover {
+    outcome: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// The boundary.
+    pub(crate) at: i64,
+    pub(crate) seconds: f64,
+}
+
 /// What `verify` tells.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Verified {
@@ -64,6 +75,22 @@ impl Tidegate {
         Status::read(&printed.json()?)
     }
 
+    /// The cutovers that were done, oldest first.
+    ///
+    /// # Errors
+    /// When the command fails or tells something else.
+    pub(crate) async fn cutovers(&self) -> Result<Vec<Cutover>> {
+        let printed = self.run(&["status"], STATUS_DEADLINE).await?;
+        let status = printed.json()?;
+        let history = status["history"].as_array().context("the status has no history")?;
+        let past: Vec<Cutover> = history
+            .iter()
+            .map(|past| Ok(serde_json::from_value(past.clone())?))
+            .collect::<Result<_>>()
+            .with_context(|| format!("the history of the status: {}", status["history"]))?;
+        Ok(past.into_iter().filter(|past| past.outcome == "done").collect())
+    }
+
     /// Asks for the cutover, and waits for its end.
     ///
     /// # Errors
@@ -78,30 +105,23 @@ impl Tidegate {
         Ok(promoted)
     }
 
-    /// Compares the output with the truth; rows that differ are told, and are no error here.
+    /// Compares the output with the truth, given the rows of each owner for the whole year, and who owned what, as
+    /// `OWNER@SINCE`; rows that differ are told, and are no error here.
     ///
     /// # Errors
     /// When the comparison could not be made.
     pub(crate) async fn verify(
         &self,
         bootstrap_servers: &str,
-        truths: [(&str, &Path); 2],
-        boundary: i64,
+        truths: &[(&str, &Path)],
+        owners: &[String],
     ) -> Result<Verified> {
-        let expected = truths.map(|(color, file)| format!("{color}={}", file.display()));
-        let (first, then) = (truths[0].0, format!("{}@{boundary}", truths[1].0));
+        let expected: Vec<String> =
+            truths.iter().map(|(owner, file)| format!("{owner}={}", file.display())).collect();
         let offset = ROW_TIME_OFFSET_MS.to_string();
         let mut arguments = vec!["verify", "--bootstrap-servers", bootstrap_servers, "--topic", OUTPUT];
-        arguments.extend([
-            "--expected",
-            &expected[0],
-            "--expected",
-            &expected[1],
-            "--owner",
-            first,
-            "--owner",
-            &then,
-        ]);
+        arguments.extend(expected.iter().flat_map(|expected| ["--expected", expected]));
+        arguments.extend(owners.iter().flat_map(|owner| ["--owner", owner]));
         arguments.extend([
             "--key",
             "origin",

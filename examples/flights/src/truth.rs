@@ -27,6 +27,8 @@ pub(crate) enum Version {
     V1,
     /// Also cancellations and the mean delay.
     V2,
+    /// Also all flights together.
+    V3,
 }
 
 impl FromStr for Version {
@@ -36,7 +38,8 @@ impl FromStr for Version {
         match text {
             "v1" => Ok(Self::V1),
             "v2" => Ok(Self::V2),
-            _ => Err("v1 or v2".into()),
+            "v3" => Ok(Self::V3),
+            _ => Err("v1, v2 or v3".into()),
         }
     }
 }
@@ -64,6 +67,13 @@ struct RowV2 {
     delay_minutes: i64,
     cancelled: i64,
     mean_delay: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct RowV3 {
+    #[serde(flatten)]
+    row: RowV2,
+    flights: i64,
 }
 
 /// All windows of the year.
@@ -120,16 +130,14 @@ impl Truth {
             let &Window { departures, delay_minutes, cancelled } = window;
             let line = match version {
                 Version::V1 => serde_json::to_string(&RowV1 { origin, hour, departures, delay_minutes }),
-                Version::V2 => {
+                Version::V2 | Version::V3 => {
                     let mean_delay = mean(delay_minutes, departures);
-                    serde_json::to_string(&RowV2 {
-                        origin,
-                        hour,
-                        departures,
-                        delay_minutes,
-                        cancelled,
-                        mean_delay,
-                    })
+                    let row = RowV2 { origin, hour, departures, delay_minutes, cancelled, mean_delay };
+                    if version == Version::V2 {
+                        serde_json::to_string(&row)
+                    } else {
+                        serde_json::to_string(&RowV3 { row, flights: departures + cancelled })
+                    }
                 }
             };
             // Neither plain structs to JSON nor text to a string can fail.
@@ -191,6 +199,16 @@ mod tests {
             lines(&flights, Version::V2),
             [
                 r#"{"origin":"EWR","hour":0,"departures":3,"delay_minutes":20,"cancelled":1,"mean_delay":6.67}"#
+            ]
+        );
+    }
+
+    #[test]
+    fn the_third_version_tells_all_flights() {
+        assert_eq!(
+            lines(&[flight(Origin::Ewr, 0, Some(4)), flight(Origin::Ewr, 3, None)], Version::V3),
+            [
+                r#"{"origin":"EWR","hour":0,"departures":1,"delay_minutes":4,"cancelled":1,"mean_delay":4.0,"flights":2}"#
             ]
         );
     }

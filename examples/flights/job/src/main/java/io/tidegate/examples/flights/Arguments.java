@@ -6,8 +6,10 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * {@code --bootstrap-servers HOSTS --input TOPIC --output TOPIC --version v1|v2 --max-delay-minutes
- * 120 --checkpoint-interval-ms 500 --parallelism N}; the last three may be left out.
+ * {@code --bootstrap-servers HOSTS --input TOPIC --output TOPIC --version v1|v2|v3
+ * --max-delay-minutes 120 --checkpoint-interval-ms 500 --parallelism N --crash-after-rows N}; the
+ * last four may be left out. With the last one each subtask of the sink crashes once, when it has
+ * written so many rows: a version that fails after it has taken over.
  */
 final class Arguments {
     final String bootstrapServers;
@@ -20,6 +22,9 @@ final class Arguments {
     /** 0: the cluster's default. */
     final int parallelism;
 
+    /** 0: never. */
+    final long crashAfterRows;
+
     private Arguments(Map<String, String> values) {
         bootstrapServers = required(values, "bootstrap-servers");
         input = required(values, "input");
@@ -28,6 +33,7 @@ final class Arguments {
         maxDelay = Duration.ofMinutes(number(values, "max-delay-minutes", 120));
         checkpointInterval = Duration.ofMillis(number(values, "checkpoint-interval-ms", 500));
         parallelism = (int) number(values, "parallelism", 0);
+        crashAfterRows = number(values, "crash-after-rows", 0);
         if (!values.isEmpty()) {
             throw new IllegalArgumentException("unknown arguments " + values.keySet());
         }

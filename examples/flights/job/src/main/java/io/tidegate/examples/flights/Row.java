@@ -20,9 +20,9 @@ public class Row {
     }
 
     /**
-     * {@code {"origin","hour","departures","delay_minutes"}}, and in version 2 {@code
-     * "cancelled","mean_delay"} after these. The mean is that of the departures, in minutes,
-     * rounded half up to two decimals; null when there are none.
+     * {@code {"origin","hour","departures","delay_minutes"}}, from version 2 on {@code
+     * "cancelled","mean_delay"} after these, and in version 3 {@code "flights"}. The mean is that
+     * of the departures, in minutes, rounded half up to two decimals; null when there are none.
      *
      * @param hour start of the window, epoch milliseconds
      */
@@ -31,9 +31,12 @@ public class Row {
         json.append("{\"origin\":\"").append(origin).append("\",\"hour\":").append(hour);
         json.append(",\"departures\":").append(tally.departures);
         json.append(",\"delay_minutes\":").append(tally.delayMinutes);
-        if (version == Version.V2) {
+        if (version.compareTo(Version.V2) >= 0) {
             json.append(",\"cancelled\":").append(tally.cancelled);
             json.append(",\"mean_delay\":").append(mean(tally));
+        }
+        if (version == Version.V3) {
+            json.append(",\"flights\":").append(tally.departures + tally.cancelled);
         }
         return new Row(origin + "/" + hour, json.append('}').toString());
     }

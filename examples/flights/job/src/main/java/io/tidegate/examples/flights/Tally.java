@@ -1,7 +1,7 @@
 package io.tidegate.examples.flights;
 
 /**
- * What a window of one airport keeps. The same in both versions of the job, so that the new one can
+ * What a window of one airport keeps. The same in all versions of the job, so that the new one can
  * start from the old one's snapshot.
  */
 public class Tally {

@@ -30,6 +30,14 @@ class RowTest {
     }
 
     @Test
+    void versionThreeAddsAllFlights() {
+        assertEquals(
+                "{\"origin\":\"JFK\",\"hour\":0,\"departures\":1,\"delay_minutes\":4,"
+                        + "\"cancelled\":1,\"mean_delay\":4.00,\"flights\":2}",
+                Row.of(Version.V3, "JFK", 0, tally(flight(4, false), cancelled())).value);
+    }
+
+    @Test
     void anHourWithoutDeparturesHasNoMean() {
         assertEquals(
                 "{\"origin\":\"LGA\",\"hour\":0,\"departures\":0,\"delay_minutes\":0,"
