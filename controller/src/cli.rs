@@ -11,7 +11,7 @@ use tidegate_protocol::time::When;
 
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say};
-use crate::{ask, resource, status, verify};
+use crate::{ask, controller, resource, status, verify};
 
 /// Seconds: nobody waits longer, and the clock can still count it.
 const YEAR: u64 = 31_536_000;
@@ -72,6 +72,9 @@ enum Verb {
         --key origin --key hour --time-field hour --time-offset-ms 3599999"
     )]
     Verify(verify::Arguments),
+    /// Run the controller of the resource FlinkBlueGreenDeployment, until a signal ends it
+    #[command(after_help = "Example:\n  tidegate controller --namespace shop --lease-duration 15s")]
+    Controller(controller::Arguments),
     /// Print the definition of the resource FlinkBlueGreenDeployment, for kubectl apply
     #[command(after_help = "Example:\n  tidegate crd")]
     Crd,
@@ -219,6 +222,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
             runtime.block_on(async { ask::pause(&open(&arguments.place)?, false, output).await })
         }
         Verb::Verify(arguments) => verify_topic(arguments, output),
+        Verb::Controller(arguments) => controller::run(arguments),
         Verb::Crd => {
             match output {
                 Output::Text => say(resource::crd_yaml()?.trim_end()),

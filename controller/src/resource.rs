@@ -3,10 +3,6 @@
 //! [`Spec`] is as it is written; [`intent`] reads it into what the planner takes, or says field by field what is wrong with it.
 //! The schema and its rules refuse at the API server what they can; [`intent`] refuses the rest, and the same again for those who
 //! come by another way. Nothing here talks to the world.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the shell that reconciles the resource is built against this")
-)]
 
 pub(crate) mod ask;
 mod crd;
@@ -19,3 +15,4 @@ pub(crate) mod status;
 mod tests;
 
 pub(crate) use crd::{json as crd_json, yaml as crd_yaml};
+pub(crate) use spec::FlinkBlueGreenDeployment;

@@ -124,6 +124,13 @@ pub fn holds(keys: &Keys, id: &str) -> bool {
     keys.get(ID).is_some_and(|own| own == id) || taken(keys).is_some_and(|taken| taken.asked.id == id)
 }
 
+/// The ids of the requests that are there, first the one that is not taken yet.
+pub fn ids(keys: &Keys) -> Vec<String> {
+    let asks = [PROMOTE, ABORT].iter().any(|key| keys.contains_key(*key));
+    let untaken = keys.get(ID).filter(|_| asks).map(|id| id.trim().to_owned());
+    untaken.into_iter().chain(taken(keys).map(|taken| taken.asked.id)).collect()
+}
+
 /// The keys without a request, taken or not.
 pub fn withdraw(keys: &Keys, id: &str) -> Keys {
     let mut left =

@@ -7,7 +7,7 @@ use tidegate_protocol::identity::CheckpointId;
 
 use super::{
     Capacity, Checkpoints, Difference, Error, Failure, Flow, JobId, JobSpec, Launch, Listed, Operation,
-    Progress, Savepoint, StartFrom, Status, Submission, find,
+    Progress, Savepoint, StartFrom, Status, Submission, Taking, find,
 };
 
 /// Jobs of one cluster, or of one namespace of clusters.
@@ -79,6 +79,15 @@ pub trait Driver: Send + Sync + Debug {
     ///
     /// Done means that the job has finished. A job that has finished already tells its last savepoint.
     async fn stop(&self, job: &JobId, operation: &Operation) -> Result<Progress<Savepoint>, Error>;
+
+    /// How far that savepoint or stop is. Asks for nothing: `None` when it was never asked for, or is not remembered, or there is
+    /// no such job.
+    async fn look(
+        &self,
+        job: &JobId,
+        operation: &Operation,
+        taking: Taking,
+    ) -> Result<Option<Progress<Savepoint>>, Error>;
 
     /// The job's end without a savepoint: what its sinks have not committed is lost. Done, when the job is at its end,
     /// whatever end, or unknown.

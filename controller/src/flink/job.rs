@@ -111,6 +111,15 @@ pub enum Progress<T> {
     Failed(String),
 }
 
+/// The two ways to take a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// By [`Driver::savepoint`](super::Driver::savepoint): the job goes on.
+    Savepoint,
+    /// By [`Driver::stop`](super::Driver::stop): the job ends.
+    Stop,
+}
+
 /// A savepoint that is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Savepoint {
@@ -215,6 +224,8 @@ pub struct Checkpoints {
     pub savepoint: Option<Checkpoint>,
     /// The newest one that has failed.
     pub failed: Option<FailedCheckpoint>,
+    /// The newest ones that are complete, savepoints among them, newest first; as many as the cluster remembers.
+    pub recent: Vec<Checkpoint>,
     /// What the job was last restored from.
     pub restored: Option<Restored>,
     /// Whether the newest checkpoint is kept when the job is cancelled.

@@ -16,6 +16,6 @@ pub use error::{Error, Problem};
 pub use identity::{BadName, JobId, Launch, Operation};
 pub use job::{
     Capacity, Checkpoint, Checkpoints, Counts, Difference, FailedCheckpoint, Failure, Flow, JobState, Listed,
-    Progress, Restored, Savepoint, Status, Submission, Vertex, find,
+    Progress, Restored, Savepoint, Status, Submission, Taking, Vertex, find,
 };
 pub use spec::{JobSpec, StartFrom};

@@ -107,6 +107,23 @@ impl Intent {
         }
     }
 
+    /// For a resource that is deleted and whose spec cannot be followed: as it was followed last, with the usual deadlines.
+    pub(crate) fn parting(namespace: &str, name: &str, source: Source, store: Option<String>) -> Intent {
+        Intent {
+            revision: source.revision(),
+            suspended: source.is_suspended(),
+            source,
+            paused: false,
+            settings: rollout::Settings::default(),
+            store: store.unwrap_or_else(|| format!("configmap://{namespace}/{name}")),
+            late: document::LatePolicy::Emit,
+            lateness_ms: 0,
+            checks: Vec::new(),
+            savepoint_directory: None,
+            revision_history_limit: 1,
+        }
+    }
+
     /// For the planner.
     pub(crate) fn wanted(&self) -> Wanted {
         Wanted {

@@ -8,6 +8,7 @@
 //! The same [`Event`]s and [`Instruction`]s cross every bridge.
 
 mod agent;
+mod conductor;
 mod config;
 mod edits;
 mod instruction;
@@ -17,6 +18,7 @@ mod round;
 mod stores;
 
 pub use agent::{Agent, Teller};
+pub use conductor::Conductor;
 pub use config::{AgentConfig, ConfigError};
 pub use instruction::{Instruction, Level, NumberedOrder};
 pub use observer::Observer;

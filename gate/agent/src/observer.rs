@@ -40,6 +40,11 @@ impl Observer {
         u64::try_from(entry.silence.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whose reports were seen so far.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        self.unchanged.keys().copied()
+    }
+
     /// The reports as the conductor takes them.
     pub fn seen(&mut self, reports: Vec<(Report, Version)>, now: Instant) -> BTreeMap<Member, Seen> {
         let seen = |(report, version): (Report, Version)| {

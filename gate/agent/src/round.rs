@@ -3,15 +3,15 @@
 
 use std::time::Instant;
 
-use tidegate_protocol::conductor::{Decision, Observation, SILENT_MS, Seen, Step, conduct};
+use tidegate_protocol::conductor::{SILENT_MS, Seen};
 use tidegate_protocol::document::{Answer, Document};
 use tidegate_protocol::edit;
 use tidegate_protocol::identity::{Epoch, Incarnation, Member, Origin};
 use tidegate_protocol::member::{News, wrong_state};
 use tidegate_protocol::report::{Report, Trouble};
-use tidegate_store::{Notice, Version};
+use tidegate_store::Version;
 
-use crate::edits::Edits;
+use crate::conductor::Conductor;
 use crate::rollout::{Error, Known, Rollout, fresh, readable};
 use crate::{Observer, now};
 
@@ -51,7 +51,7 @@ pub(crate) struct Desk {
     found_document: bool,
     slot: Option<Version>,
     observer: Observer,
-    edits: Edits,
+    conductor: Conductor,
 }
 
 impl Desk {
@@ -63,7 +63,7 @@ impl Desk {
             found_document: false,
             slot: None,
             observer: Observer::default(),
-            edits: Edits::default(),
+            conductor: Conductor::default(),
         }
     }
 
@@ -252,34 +252,7 @@ impl Desk {
         if active != self.member() && reports.get(&active).is_some_and(Seen::is_alive) {
             return Ok(false);
         }
-        let Some(edit) = self.edits.look(&self.rollout, &document, &mut found.said).await? else {
-            return Ok(true);
-        };
-        let observation = Observation {
-            document: &document,
-            reports: &reports,
-            asked: edit.asked.as_ref(),
-            paused: edit.paused,
-            now: now(),
-        };
-        let changed = match conduct(observation) {
-            Decision::Change(next, step) => {
-                match self.rollout.write_document(Some(&version), &next).await {
-                    Ok(_) => {
-                        found.said.push(format!("epoch {}: {}", next.epoch.0, describe(step, &next)));
-                        self.edits.announce(&self.rollout, notice(step, &next));
-                    }
-                    Err(error) if error.is_conflict() => {}
-                    Err(error) => return Err(error),
-                }
-                true
-            }
-            Decision::Wait(waiting) => {
-                self.edits.tell(&self.rollout, &edit, &document, &waiting, &mut found.said).await;
-                false
-            }
-        };
-        edit.failed.map_or(Ok(changed), Err)
+        self.conductor.step(&self.rollout, &(document, version), &reports, &mut found.said).await
     }
 }
 
@@ -299,47 +272,4 @@ fn taken(member: Member, holder: &Report) -> Trouble {
             holder.job
         ),
     }
-}
-
-/// A step for the log.
-fn describe(step: Step, document: &Document) -> String {
-    let attempt = || {
-        let terms = document.terms().or(document.history.last().map(|past| &past.terms));
-        terms.map_or_else(String::new, |terms| {
-            format!("attempt {} to {} at {}", terms.attempt.0, terms.to, terms.at)
-        })
-    };
-    match step {
-        Step::Propose => format!("proposed {}", attempt()),
-        Step::ProposeHigher => format!("proposed a higher boundary, {}", attempt()),
-        Step::Commit => format!("committed {}", attempt()),
-        Step::Abort => format!("aborted {}", attempt()),
-        Step::Finish => format!("finished {}", attempt()),
-        Step::Settle => format!("settled below {}", document.settled),
-        Step::Refuse => {
-            let (code, message) = refusal(document);
-            format!("refused a request: {code}: {message}")
-        }
-    }
-}
-
-/// A step for people: a refusal under its own name, any other step under the step's.
-fn notice(step: Step, document: &Document) -> Notice {
-    let text = describe(step, document);
-    let (reason, message, warning) = match step {
-        Step::Refuse => {
-            let (code, message) = refusal(document);
-            (code, message, true)
-        }
-        Step::Abort => ("Aborted".to_owned(), text, true),
-        Step::Propose | Step::ProposeHigher => ("Proposed".to_owned(), text, false),
-        Step::Commit => ("Committed".to_owned(), text, false),
-        Step::Finish => ("Finished".to_owned(), text, false),
-        Step::Settle => ("Settled".to_owned(), text, false),
-    };
-    Notice { reason, message, warning }
-}
-
-fn refusal(document: &Document) -> (String, String) {
-    document.answered.as_ref().and_then(|answer| answer.refusal.clone()).unwrap_or_default()
 }

@@ -97,6 +97,8 @@ pub(super) struct Checkpoints {
     pub(super) counts: Counts,
     #[serde(default)]
     pub(super) latest: Latest,
+    #[serde(default)]
+    pub(super) history: Vec<Checkpoint>,
 }
 
 #[derive(Deserialize)]

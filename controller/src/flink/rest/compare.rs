@@ -122,6 +122,7 @@ mod tests {
                 restored: (restored > 0).then_some(latest),
                 ..answer::Latest::default()
             },
+            history: Vec::new(),
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) async fn failures(http: &Http, job: &JobId) -> Result<Vec<Failure>, E
 
 pub(super) async fn checkpoints(http: &Http, job: &JobId) -> Result<Checkpoints, Error> {
     let asked = format!("read the checkpoints of job {job}");
-    let answer::Checkpoints { counts, latest } = of_job(http, &asked, job, "/checkpoints").await?;
+    let answer::Checkpoints { counts, latest, history } = of_job(http, &asked, job, "/checkpoints").await?;
     let config = checkpoint_config(http, &asked, job).await?;
     let answer::Counts { restored, in_progress, completed, failed } = counts;
     Ok(Checkpoints {
@@ -92,6 +92,7 @@ pub(super) async fn checkpoints(http: &Http, job: &JobId) -> Result<Checkpoints,
             at_ms: checkpoint.failed,
             message: cause::root(checkpoint.message.as_deref().unwrap_or_default()),
         }),
+        recent: history.into_iter().map(checkpoint).filter(|one| one.restorable.is_some()).collect(),
         restored: latest.restored.map(|restored| Restored {
             id: CheckpointId(restored.id),
             path: restored.external_path,

@@ -19,7 +19,7 @@ use tidegate_protocol::identity::CheckpointId;
 
 use super::{
     Capacity, Checkpoints, Difference, Driver, Error, Failure, Flow, JobId, JobSpec, Launch, Listed,
-    Operation, Progress, Savepoint, StartFrom, Status, Submission,
+    Operation, Progress, Savepoint, StartFrom, Status, Submission, Taking,
 };
 use http::Http;
 pub use settings::{Credentials, Deadlines, Settings, Slots};
@@ -29,6 +29,7 @@ pub use settings::{Credentials, Deadlines, Settings, Slots};
 pub struct RestDriver {
     http: Http,
     slots: Slots,
+    savepoint_directory: Option<String>,
 }
 
 impl RestDriver {
@@ -37,8 +38,8 @@ impl RestDriver {
     /// # Errors
     /// [`Problem::Unusable`](super::Problem::Unusable), naming the setting.
     pub fn new(settings: Settings) -> Result<RestDriver, Error> {
-        let slots = settings.slots;
-        Ok(RestDriver { http: Http::new(settings)?, slots })
+        let (slots, savepoint_directory) = (settings.slots, settings.savepoint_directory.clone());
+        Ok(RestDriver { http: Http::new(settings)?, slots, savepoint_directory })
     }
 }
 
@@ -95,11 +96,20 @@ impl Driver for RestDriver {
     }
 
     async fn savepoint(&self, job: &JobId, operation: &Operation) -> Result<Progress<Savepoint>, Error> {
-        operations::savepoint(&self.http, job, operation).await
+        operations::savepoint(&self.http, job, operation, self.savepoint_directory.as_deref()).await
     }
 
     async fn stop(&self, job: &JobId, operation: &Operation) -> Result<Progress<Savepoint>, Error> {
-        operations::stop(&self.http, job, operation).await
+        operations::stop(&self.http, job, operation, self.savepoint_directory.as_deref()).await
+    }
+
+    async fn look(
+        &self,
+        job: &JobId,
+        operation: &Operation,
+        taking: Taking,
+    ) -> Result<Option<Progress<Savepoint>>, Error> {
+        operations::look(&self.http, job, operation, taking).await
     }
 
     async fn cancel(&self, job: &JobId) -> Result<Progress<()>, Error> {

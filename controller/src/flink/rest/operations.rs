@@ -7,7 +7,7 @@ use tidegate_protocol::identity::CheckpointId;
 
 use super::http::Http;
 use super::{answer, cause, hash, looks};
-use crate::flink::{Error, JobId, JobState, Operation, Problem, Progress, Savepoint};
+use crate::flink::{Error, JobId, JobState, Operation, Problem, Progress, Savepoint, Taking};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -31,6 +31,14 @@ impl<'a> Trigger<'a> {
     ) -> Trigger<'a> {
         let asked = format!("{verb} job {job} ({operation})");
         Trigger { http, asked, job, paths, id: hash(&[paths.0, job.as_str(), operation.as_str()]) }
+    }
+
+    fn of_savepoint(http: &'a Http, job: &'a JobId, operation: &Operation) -> Trigger<'a> {
+        Trigger::new(http, "take a savepoint of", ("/savepoints", "/savepoints"), job, operation)
+    }
+
+    fn of_stop(http: &'a Http, job: &'a JobId, operation: &Operation) -> Trigger<'a> {
+        Trigger::new(http, "stop", ("/stop", "/savepoints"), job, operation)
     }
 
     /// Its outcome; `Running` while there is none, `None` if Flink does not know it (any more).
@@ -89,6 +97,14 @@ impl<'a> Trigger<'a> {
         self.http.error(&self.asked, Problem::Unreadable { reason })
     }
 
+    fn told(&self, progress: Progress<answer::Outcome>) -> Result<Progress<Savepoint>, Error> {
+        Ok(match progress {
+            Progress::Running => Progress::Running,
+            Progress::Failed(reason) => Progress::Failed(reason),
+            Progress::Done(outcome) => Progress::Done(self.savepoint(outcome)?),
+        })
+    }
+
     fn savepoint(&self, outcome: answer::Outcome) -> Result<Savepoint, Error> {
         Ok(Savepoint { path: outcome.location.ok_or_else(|| self.missing("path of the savepoint"))? })
     }
@@ -114,48 +130,78 @@ pub(super) async fn savepoint(
     http: &Http,
     job: &JobId,
     operation: &Operation,
+    directory: Option<&str>,
 ) -> Result<Progress<Savepoint>, Error> {
-    let trigger = Trigger::new(http, "take a savepoint of", ("/savepoints", "/savepoints"), job, operation);
-    Ok(match trigger.ensure(json!({ "cancel-job": false, "formatType": "NATIVE" })).await? {
-        Progress::Running => Progress::Running,
-        Progress::Failed(reason) => Progress::Failed(reason),
-        Progress::Done(outcome) => Progress::Done(trigger.savepoint(outcome)?),
-    })
+    let trigger = Trigger::of_savepoint(http, job, operation);
+    let mut body = json!({ "cancel-job": false, "formatType": "NATIVE" });
+    if let Some(directory) = directory {
+        body["target-directory"] = directory.into();
+    }
+    trigger.told(trigger.ensure(body).await?)
 }
 
 pub(super) async fn stop(
     http: &Http,
     job: &JobId,
     operation: &Operation,
+    directory: Option<&str>,
 ) -> Result<Progress<Savepoint>, Error> {
-    let trigger = Trigger::new(http, "stop", ("/stop", "/savepoints"), job, operation);
+    let trigger = Trigger::of_stop(http, job, operation);
+    if let Some(progress) = stopped(&trigger).await? {
+        return Ok(progress);
+    }
+    let mut body = json!({ "drain": false, "formatType": "NATIVE" });
+    if let Some(directory) = directory {
+        body["targetDirectory"] = directory.into();
+    }
+    trigger.pull(body).await?;
+    Ok(Progress::Running)
+}
+
+/// What is known of a savepoint or a stop; nothing is triggered.
+pub(super) async fn look(
+    http: &Http,
+    job: &JobId,
+    operation: &Operation,
+    taking: Taking,
+) -> Result<Option<Progress<Savepoint>>, Error> {
+    let told = match taking {
+        Taking::Savepoint => {
+            let trigger = Trigger::of_savepoint(http, job, operation);
+            match trigger.outcome().await {
+                Ok(outcome) => outcome.map(|outcome| trigger.told(outcome)).transpose(),
+                Err(error) => Err(error),
+            }
+        }
+        Taking::Stop => stopped(&Trigger::of_stop(http, job, operation)).await,
+    };
+    told.or_else(|error| if looks::is_no_job(&error) { Ok(None) } else { Err(error) })
+}
+
+/// How far a stop is; `None`: it has not been asked for.
+async fn stopped(trigger: &Trigger<'_>) -> Result<Option<Progress<Savepoint>>, Error> {
     let outcome = trigger.outcome().await?;
     if matches!(outcome, Some(Progress::Running)) {
-        return Ok(Progress::Running);
+        return Ok(Some(Progress::Running));
     }
     let state = trigger.state().await?;
-    match (outcome, state) {
-        (Some(Progress::Done(outcome)), JobState::Finished) => {
-            Ok(Progress::Done(trigger.savepoint(outcome)?))
-        }
+    Ok(Some(match (outcome, state) {
+        (Some(Progress::Done(outcome)), JobState::Finished) => Progress::Done(trigger.savepoint(outcome)?),
         (Some(Progress::Done(outcome)), JobState::Failed | JobState::Canceled) => {
             let path = trigger.savepoint(outcome)?.path;
-            Ok(Progress::Failed(format!(
+            Progress::Failed(format!(
                 "the savepoint {path} is complete, but then the job came to be {state:?}"
-            )))
+            ))
         }
         // Not by this trigger, or its outcome is forgotten.
-        (Some(Progress::Failed(_)) | None, JobState::Finished) => finished(&trigger).await,
-        (Some(Progress::Failed(reason)), _) => Ok(Progress::Failed(reason)),
+        (Some(Progress::Failed(_)) | None, JobState::Finished) => finished(trigger).await?,
+        (Some(Progress::Failed(reason)), _) => Progress::Failed(reason),
         (None, JobState::Failed | JobState::Canceled) => {
-            Ok(Progress::Failed(format!("the job has ended: it is {state:?}")))
+            Progress::Failed(format!("the job has ended: it is {state:?}"))
         }
-        (None, _) => {
-            trigger.pull(json!({ "drain": false, "formatType": "NATIVE" })).await?;
-            Ok(Progress::Running)
-        }
-        (Some(Progress::Done(_) | Progress::Running), _) => Ok(Progress::Running),
-    }
+        (None, _) => return Ok(None),
+        (Some(Progress::Done(_) | Progress::Running), _) => Progress::Running,
+    }))
 }
 
 /// The savepoint that a finished job was stopped with. Its statistics are cached: before the cache has its end, an older

@@ -16,6 +16,8 @@ pub struct Settings {
     pub deadlines: Deadlines,
     /// Where slots come from.
     pub slots: Slots,
+    /// Where savepoints go; where the cluster's configuration says, without it.
+    pub savepoint_directory: Option<String>,
 }
 
 impl Settings {
@@ -27,6 +29,7 @@ impl Settings {
             certificates: None,
             deadlines: Deadlines::default(),
             slots: Slots::Fixed,
+            savepoint_directory: None,
         }
     }
 }

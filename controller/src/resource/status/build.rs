@@ -157,7 +157,7 @@ fn entry(entry: &tidegate_protocol::rollout::Entry) -> Entry {
 }
 
 /// RFC 3339, in seconds, as Kubernetes writes times.
-fn time(at: WallTime) -> String {
+pub(crate) fn time(at: WallTime) -> String {
     let seconds = i64::try_from(at.as_millis() / 1_000).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }

@@ -134,6 +134,14 @@ impl Operation {
         attempt.map_or_else(|| self.to_string(), |Attempt(number)| format!("{self}-of-{number}"))
     }
 
+    /// Whether this is the id of a request that some operation makes: people's requests have others.
+    pub fn is_request(id: &str) -> bool {
+        let mut parts = id.splitn(3, '-');
+        let attempt = parts.next().is_some_and(|attempt| attempt.parse::<u64>().is_ok());
+        let kinds = [OperationKind::Promote, OperationKind::Withdraw];
+        attempt && parts.next().is_some_and(|kind| kinds.iter().any(|own| own.name() == kind))
+    }
+
     /// Whether this is an id of a request that this operation makes.
     pub(in crate::rollout) fn is_withdrawal(&self, id: &str) -> bool {
         id.strip_prefix(&self.to_string()).is_some_and(|rest| rest.is_empty() || rest.starts_with("-of-"))
@@ -150,6 +158,19 @@ impl fmt::Display for Revision {
 mod tests {
     use super::*;
     use crate::identity::Color;
+
+    #[test]
+    fn requests_of_operations_are_told_from_those_of_people() {
+        let launch = Launch::first(Member::new(Color::Green, 2));
+        let of = |kind| Operation { attempt: 3, kind, launch, tries: 1 };
+        let withdrawal = of(OperationKind::Withdraw).withdrawal(Some(Attempt(7)));
+        for own in [of(OperationKind::Promote).to_string(), withdrawal] {
+            assert!(Operation::is_request(&own), "{own}");
+        }
+        for other in ["", "3", "promote", "3-pin-green-2-1-1", "5e1f0c1e-promote-1", "now"] {
+            assert!(!Operation::is_request(other), "{other}");
+        }
+    }
 
     #[test]
     fn launches_are_read_as_they_are_written() {

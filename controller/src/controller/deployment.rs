@@ -1,0 +1,125 @@
+//! From what a driver tells of a job to what the planner takes.
+
+use tidegate::flink::{self, Driver, JobId, JobState, Status};
+use tidegate_protocol::identity::Member;
+use tidegate_protocol::identity::Snapshot;
+use tidegate_protocol::rollout::{Checkpoints, Deployment, End, Job, Launch, Revision, Savepoint, Scale};
+
+/// How much of an exception is shown.
+const EXCEPTION: usize = 400;
+
+/// One launch, as it is now; `None`: its cluster knows nothing of it.
+pub(super) async fn look(
+    driver: &dyn Driver,
+    job: &JobId,
+    launch: Launch,
+    revision: &Revision,
+    ran: bool,
+) -> Result<Option<Deployment>, flink::Error> {
+    let Some(status) = driver.status(job).await? else { return Ok(None) };
+    let failures = driver.failures(job).await;
+    // A job that is just being made has no statistics yet, and none are missed.
+    let checkpoints = match driver.checkpoints(job).await {
+        Ok(checkpoints) => Some(checkpoints),
+        Err(_) if !status.state.has_ended() && !status.is_running() => None,
+        Err(error) => return Err(error),
+    };
+    let failures = match failures {
+        Ok(failures) => failures,
+        Err(_) if !status.state.has_ended() && !status.is_running() => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let exception = failures.first().map(|failure| cut(&failure.cause));
+    Ok(Some(Deployment {
+        revision: revision.clone(),
+        job: job_of(&status, ran, exception.as_deref()),
+        // In its first seconds the metric is not there; each restart has a failure.
+        restarts: status.restarts.unwrap_or(failures.len() as u64),
+        exception,
+        checkpoints: checkpoints
+            .map(|told| checkpoints_of(&told, launch.member, status.state))
+            .unwrap_or_default(),
+        scale: scale_of(&status),
+        high_availability: false,
+    }))
+}
+
+/// One that cannot be looked at.
+pub(super) fn unknown(revision: &Revision) -> Deployment {
+    with_job(revision, Job::Unknown)
+}
+
+/// One whose start was refused for good.
+pub(super) fn refused(revision: &Revision, reason: &str) -> Deployment {
+    with_job(revision, Job::Ended(End::Failed(reason.to_owned())))
+}
+
+fn with_job(revision: &Revision, job: Job) -> Deployment {
+    Deployment {
+        revision: revision.clone(),
+        job,
+        restarts: 0,
+        exception: None,
+        checkpoints: Checkpoints::default(),
+        scale: None,
+        high_availability: false,
+    }
+}
+
+fn job_of(status: &Status, ran: bool, exception: Option<&str>) -> Job {
+    match status.state {
+        JobState::Running if status.is_running() => Job::Running,
+        JobState::Finished => Job::Ended(End::Finished),
+        JobState::Canceled => Job::Ended(End::Canceled),
+        JobState::Failed => Job::Ended(End::Failed(exception.unwrap_or("its cause is not told").to_owned())),
+        JobState::Initializing
+        | JobState::Created
+        | JobState::Running
+        | JobState::Failing
+        | JobState::Cancelling
+        | JobState::Restarting
+        | JobState::Suspended
+        | JobState::Reconciling => {
+            if ran {
+                Job::Restarting
+            } else {
+                Job::Starting
+            }
+        }
+    }
+}
+
+fn checkpoints_of(told: &flink::Checkpoints, member: Member, state: JobState) -> Checkpoints {
+    // A checkpoint is the job's own, and may go with it.
+    let is_kept = state != JobState::Canceled || told.kept_when_cancelled;
+    let completed = told.completed.iter().filter(|_| is_kept);
+    let newest = completed.chain(&told.savepoint).filter(|one| one.restorable.is_some());
+    let newest = newest.max_by_key(|one| one.id).and_then(|one| {
+        let snapshot = Snapshot { member, checkpoint: one.id };
+        Some(Savepoint { snapshot, path: one.restorable.clone()? })
+    });
+    Checkpoints { completed: told.counts.completed, failed: told.counts.failed, newest }
+}
+
+fn scale_of(status: &Status) -> Option<Scale> {
+    let largest = status.vertices.iter().map(|vertex| vertex.parallelism).max();
+    let parallelism = status.parallelism.or(largest);
+    parallelism.map(|parallelism| Scale { parallelism: Some(parallelism), ..Scale::default() })
+}
+
+/// The savepoint at that path, with its number: the newest ones are remembered by the job.
+pub(super) fn numbered(told: &flink::Checkpoints, member: Member, path: &str) -> Option<Savepoint> {
+    let mut all = told.savepoint.iter().chain(&told.recent);
+    let found = all.find(|one| one.restorable.as_deref().is_some_and(|known| is_same(known, path)))?;
+    Some(Savepoint { snapshot: Snapshot { member, checkpoint: found.id }, path: path.to_owned() })
+}
+
+/// Flink writes the scheme of a path with one slash or with three.
+fn is_same(one: &str, other: &str) -> bool {
+    let plain = |path: &str| path.replace(":///", ":/").trim_end_matches('/').to_owned();
+    plain(one) == plain(other)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(EXCEPTION).collect()
+}

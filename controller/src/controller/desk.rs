@@ -1,0 +1,44 @@
+//! What is kept in memory of one resource between two looks. All of it may be lost at any time: it saves work, keeps from
+//! saying the same again, and remembers answers that asking again would give again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidegate::flink::Driver;
+use tidegate_agent::{Conductor, Observer, Rollout};
+use tidegate_protocol::rollout::{Launch, Operation};
+
+use super::problem::Problem;
+
+#[derive(Default)]
+pub(super) struct Desk {
+    /// The store that is open, and its URL.
+    pub(super) rollout: Option<(String, Rollout)>,
+    pub(super) conductor: Conductor,
+    pub(super) observer: Observer,
+    /// Connections, by cluster.
+    pub(super) drivers: BTreeMap<String, Arc<dyn Driver>>,
+    /// Launches whose start was refused for good: asked again, the answer is the same.
+    pub(super) refused: BTreeMap<Launch, String>,
+    /// Savepoints that are disposed of, though their cluster remembers that they were taken.
+    pub(super) disposed: BTreeSet<Operation>,
+    /// Launches that were compared with what was asked for.
+    pub(super) compared: BTreeSet<Launch>,
+    /// What keeps it from going on, as it was said last.
+    pub(super) trouble: Option<(&'static str, String)>,
+    /// When the status was written last.
+    pub(super) written: Option<Instant>,
+    /// Since when it is seen to be deleted.
+    pub(super) leaving: Option<Instant>,
+}
+
+impl Desk {
+    /// Remembers a problem; returns whether it is news.
+    pub(super) fn has_trouble(&mut self, problem: &Problem) -> bool {
+        let trouble = (problem.code(), problem.to_string());
+        let is_news = self.trouble.as_ref() != Some(&trouble);
+        self.trouble = Some(trouble);
+        is_news
+    }
+}

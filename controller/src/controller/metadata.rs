@@ -1,0 +1,116 @@
+//! The controller's part of the resource's metadata: the finalizer, and what its versions are made from.
+//!
+//! The annotation repeats what the status has, for when that is lost: an old version can only be launched again by whoever
+//! knows its image, jar, arguments, configuration and size.
+
+use std::collections::BTreeMap;
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource as _, ResourceExt as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tidegate_protocol::rollout::{Launch, Record, Revision};
+
+use super::context::MANAGER;
+use super::inventory;
+use super::problem::Problem;
+use super::source::{Sources, version_of};
+use crate::resource::FlinkBlueGreenDeployment;
+use crate::resource::intent::source::Source;
+
+pub(super) const FINALIZER: &str = "tidegate.io/controller";
+const ANNOTATION: &str = "tidegate.io/revisions";
+/// All annotations of an object may have 256 KiB; what is more is in the status only.
+const LONGEST: usize = 160 * 1024;
+
+/// What the annotation holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Kept {
+    /// Which launch was made from what.
+    launches: BTreeMap<String, Revision>,
+    /// What each revision is.
+    revisions: BTreeMap<Revision, Value>,
+}
+
+impl Kept {
+    /// Whoever has changed it by hand is not believed in what cannot be read.
+    pub(super) fn read(resource: &FlinkBlueGreenDeployment) -> Kept {
+        let text = resource.annotations().get(ANNOTATION);
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// What is needed to launch every version again that the record names, and what is wanted.
+    pub(super) fn of(record: &Record, sources: &Sources, wanted: &Revision) -> Kept {
+        let launches = inventory::known(record).into_iter();
+        let launches = launches
+            .filter_map(|launch| Some((launch.to_string(), version_of(record, launch)?.revision.clone())));
+        let revisions = record.revisions().into_iter().chain([wanted]);
+        let revisions =
+            revisions.filter_map(|revision| Some((revision.clone(), sources.of(revision)?.value())));
+        Kept { launches: launches.collect(), revisions: revisions.collect() }
+    }
+
+    pub(super) fn sources(&self) -> BTreeMap<Revision, Source> {
+        let read =
+            |(revision, value): (&Revision, &Value)| Some((revision.clone(), Source::from_value(value)?));
+        self.revisions.iter().filter_map(read).collect()
+    }
+
+    pub(super) fn launches(&self) -> BTreeMap<Launch, Revision> {
+        let read = |(launch, revision): (&String, &Revision)| Some((launch.parse().ok()?, revision.clone()));
+        self.launches.iter().filter_map(read).collect()
+    }
+}
+
+/// Puts finalizer and annotation there, where they are not; returns the resource as it is then. A conflict means that it was changed
+/// since it was read. Nothing is put into one that is being deleted.
+pub(super) async fn keep(
+    resources: &Api<FlinkBlueGreenDeployment>,
+    resource: &FlinkBlueGreenDeployment,
+    kept: &Kept,
+) -> Result<Option<FlinkBlueGreenDeployment>, Problem> {
+    if resource.meta().deletion_timestamp.is_some() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(kept)?;
+    let is_too_long = text.len() > LONGEST;
+    let has_annotation = is_too_long || resource.annotations().get(ANNOTATION) == Some(&text);
+    if has_annotation && resource.finalizers().iter().any(|there| there == FINALIZER) {
+        return Ok(None);
+    }
+    let mut metadata = json!({
+        "name": resource.name_any(),
+        "namespace": resource.namespace(),
+        "uid": resource.uid(),
+        "resourceVersion": resource.resource_version(),
+        "finalizers": [FINALIZER],
+    });
+    if !is_too_long {
+        metadata["annotations"] = json!({ ANNOTATION: text });
+    }
+    let own = json!({
+        "apiVersion": FlinkBlueGreenDeployment::api_version(&()),
+        "kind": FlinkBlueGreenDeployment::kind(&()),
+        "metadata": metadata,
+    });
+    let parameters = PatchParams::apply(MANAGER).force();
+    Ok(Some(resources.patch(&resource.name_any(), &parameters, &Patch::Apply(&own)).await?))
+}
+
+/// Lets the resource go.
+pub(super) async fn release(
+    resources: &Api<FlinkBlueGreenDeployment>,
+    resource: &FlinkBlueGreenDeployment,
+) -> Result<(), Problem> {
+    let left: Vec<&String> = resource.finalizers().iter().filter(|there| *there != FINALIZER).collect();
+    let patch = json!({
+        "metadata": { "resourceVersion": resource.resource_version(), "finalizers": left },
+    });
+    let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    match resources.patch(&resource.name_any(), &parameters, &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
