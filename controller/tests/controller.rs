@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use tidegate_integration_tests::flights::{Owners, Version};
+use tidegate_integration_tests::flights::{MAX_DELAY_MINUTES, Owners, Version};
 use tidegate_integration_tests::kube::ControlPlane;
 use tidegate_integration_tests::process::Process;
 use tidegate_integration_tests::stage::Stage;
@@ -47,7 +47,8 @@ async fn rehearse(folder: &Path) -> Result<()> {
     let Keeper::ApiServer(plane) = stage.store.keeper() else { anyhow::bail!("no API server") };
     plane.kubectl(&["-n", NAMESPACE, "delete", "fbg", "flights", "--timeout=60s"]).await?;
     let jobs: Value = stage.flink.rest().get("/jobs").await?;
-    let all_ended = jobs["jobs"].as_array().is_some_and(|jobs| jobs.iter().all(|job| job["status"] == "FINISHED"));
+    let all_ended =
+        jobs["jobs"].as_array().is_some_and(|jobs| jobs.iter().all(|job| job["status"] == "FINISHED"));
     ensure!(all_ended, "{jobs}");
     let owners: Owners = vec![(i64::MIN, Version::V1), (boundary, Version::V2)];
     stage.demand_exact(&account, &owners)?;
@@ -91,7 +92,7 @@ fn manifest(stage: &Stage, version: &str, parallelism: u32) -> String {
                 "args": [
                     "--bootstrap-servers", stage.kafka.bootstrap_servers(),
                     "--input", "flights", "--output", "departures",
-                    "--version", version, "--max-delay-minutes", "1500",
+                    "--version", version, "--max-delay-minutes", MAX_DELAY_MINUTES.to_string(),
                 ],
                 "parallelism": parallelism,
             },

@@ -162,16 +162,16 @@ async fn round(
     let plan = plan(&world.observation(&subject), now);
     let status = write::status(resource, &subject, &world, &plan, desk.trouble.as_ref())?;
     let changed = plan.record != record;
-    let mut current = None;
+    let mut current = resource.clone();
     if changed || !deleting {
         let kept = Kept::of(&plan.record, &sources, &wanted.revision);
-        current = metadata::keep(resources, resource, &kept).await?;
+        current = metadata::keep(resources, resource, &kept).await?.unwrap_or(current);
     }
     if changed || write::is_due(&before, &status, desk.written) {
         if !context.leadership.is_held().await? {
             return Ok(Action::requeue(POLL));
         }
-        desk.persist(resources, current.as_ref().unwrap_or(resource), status).await?;
+        current = desk.persist(resources, &current, status).await?;
         if plan.record.phase.name() != record.phase.name() {
             info!(resource = name, from = record.phase.name(), to = plan.record.phase.name(), "phase");
         }
@@ -183,7 +183,7 @@ async fn round(
         }
         if matches!(action, rollout::Action::Release) {
             info!(resource = name, "let go");
-            metadata::release(resources, current.as_ref().unwrap_or(resource)).await?;
+            metadata::release(resources, &current).await?;
             context.forget(&uid);
             return Ok(Action::await_change());
         }

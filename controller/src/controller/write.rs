@@ -92,14 +92,14 @@ impl Desk {
         resources: &Api<FlinkBlueGreenDeployment>,
         resource: &FlinkBlueGreenDeployment,
         status: Status,
-    ) -> Result<(), Problem> {
+    ) -> Result<FlinkBlueGreenDeployment, Problem> {
         let mut next = resource.clone();
         next.metadata.managed_fields = None;
         next.status = Some(status);
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        resources.replace_status(&resource.name_any(), &parameters, &next).await?;
+        let written = resources.replace_status(&resource.name_any(), &parameters, &next).await?;
         self.written = Some(Instant::now());
-        Ok(())
+        Ok(written)
     }
 }
 
