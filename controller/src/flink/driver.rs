@@ -29,8 +29,8 @@ pub trait Driver: Send + Sync + Debug {
     /// The id that the job of this launch has, or will have. Pure.
     fn job_id(&self, launch: &Launch) -> JobId;
 
-    /// Version and slots.
-    async fn capacity(&self) -> Result<Capacity, Error>;
+    /// Version and slots of the cluster; `None` where each job gets a cluster of its own.
+    async fn capacity(&self) -> Result<Option<Capacity>, Error>;
 
     /// All jobs, those that have ended included while the cluster remembers them.
     async fn jobs(&self) -> Result<Vec<Listed>, Error>;

@@ -130,6 +130,36 @@ pub enum Problem {
         /// The id that it had.
         job: JobId,
     },
+    /// There is a resource of the launch's name that is not its.
+    NotOurs {
+        /// The name.
+        job: JobId,
+        /// Whose it is.
+        found: String,
+    },
+    /// What was asked for is for a job that has ended, and this one has not, as far as is known.
+    NotEnded {
+        /// Its id.
+        job: JobId,
+    },
+    /// The template of a deployment cannot be used.
+    Template {
+        /// The field, as it stands in a FlinkDeployment.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        way_out: &'static str,
+    },
+    /// The API server does not do what was asked, or cannot be asked.
+    Kubernetes {
+        /// The HTTP status; none without an answer.
+        status: Option<u16>,
+        /// Its own words, or how the connection broke.
+        reason: String,
+        /// Whether the request would have changed something.
+        sent: bool,
+    },
     /// The cluster started another job than the one that was asked for; it was cancelled.
     NotAsAsked {
         /// The id that was asked for.
@@ -184,6 +214,10 @@ impl Error {
             Problem::Slots { .. } => "TooFewSlots",
             Problem::JobFailed { .. } => "JobFailed",
             Problem::LaunchUsed { .. } => "LaunchUsed",
+            Problem::NotOurs { .. } => "DeploymentNotOurs",
+            Problem::NotEnded { .. } => "JobNotEnded",
+            Problem::Template { .. } => "TemplateUnusable",
+            Problem::Kubernetes { .. } => "KubernetesRefused",
             Problem::NotAsAsked { .. } => "JobNotAsAsked",
         }
     }
@@ -191,6 +225,7 @@ impl Error {
     /// Whether the very same call may succeed later although its caller changes nothing.
     pub fn is_transient(&self) -> bool {
         match *self.problem {
+            Problem::Kubernetes { status, .. } => is_of_the_server(status),
             Problem::Unreachable { .. }
             | Problem::Slow { .. }
             | Problem::Broken { .. }
@@ -210,6 +245,9 @@ impl Error {
             | Problem::StateNotTaken { .. }
             | Problem::JobFailed { .. }
             | Problem::LaunchUsed { .. }
+            | Problem::NotOurs { .. }
+            | Problem::NotEnded { .. }
+            | Problem::Template { .. }
             | Problem::NotAsAsked { .. } => false,
         }
     }
@@ -219,6 +257,7 @@ impl Error {
     pub fn is_uncertain(&self) -> bool {
         match *self.problem {
             Problem::Unreachable { sent, .. } | Problem::Slow { sent, .. } => sent,
+            Problem::Kubernetes { status, sent, .. } => sent && is_of_the_server(status),
             // A proxy answers so for a cluster that is at work.
             Problem::Broken { .. } | Problem::Unreadable { .. } => true,
             Problem::Unusable { .. }
@@ -236,9 +275,17 @@ impl Error {
             | Problem::Slots { .. }
             | Problem::JobFailed { .. }
             | Problem::LaunchUsed { .. }
+            | Problem::NotOurs { .. }
+            | Problem::NotEnded { .. }
+            | Problem::Template { .. }
             | Problem::NotAsAsked { .. } => false,
         }
     }
+}
+
+/// No answer, an answer of its trouble, or one of too many requests or a conflict: the same request may pass later.
+fn is_of_the_server(status: Option<u16>) -> bool {
+    status.is_none_or(|status| status >= 500 || status == 429 || status == 409)
 }
 
 impl fmt::Display for Error {
@@ -331,6 +378,29 @@ impl fmt::Display for Problem {
             Problem::LaunchUsed { job } => write!(
                 f,
                 "the cluster has had its job {job}, and nothing is known of how it ended: start it as a new attempt"
+            ),
+            Problem::NotOurs { job, found } => write!(
+                f,
+                "there is a FlinkDeployment {job} already, and it is {found}: delete it, or give the rollout another name"
+            ),
+            Problem::NotEnded { job } => {
+                write!(f, "the job {job} has not ended, as far as is known: stop or cancel it first")
+            }
+            Problem::Template { field, reason, way_out } => write!(f, "{field}: {reason}: {way_out}"),
+            Problem::Kubernetes { status: Some(status @ (401 | 403)), reason, .. } => write!(
+                f,
+                "the API server answers {status} ({reason}): give the controller's account this right"
+            ),
+            Problem::Kubernetes { status: Some(404), reason, .. } => write!(
+                f,
+                "the API server answers 404 ({reason}): install the CRDs of Apache's Flink operator"
+            ),
+            Problem::Kubernetes { status: Some(status), reason, .. } => {
+                write!(f, "the API server answers {status}: {reason}")
+            }
+            Problem::Kubernetes { status: None, reason, .. } => write!(
+                f,
+                "the API server cannot be asked ({reason}): check that it runs and can be reached; it is tried again"
             ),
             Problem::NotAsAsked { job, found } => write!(
                 f,

@@ -103,7 +103,10 @@ async fn one_launch_is_one_job(stage: &impl Stage) -> Result<JobId> {
     let spec = named(stage, "blue", 2);
     let from = StartFrom::Nothing;
     let capacity = driver.capacity().await?;
-    ensure!((capacity.slots, capacity.free) == (6, 6), "{capacity:?}");
+    ensure!(
+        capacity.as_ref().is_none_or(|capacity| (capacity.slots, capacity.free) == (6, 6)),
+        "{capacity:?}"
+    );
     let job = driver.job_id(&launch);
     ensure!(driver.status(&job).await?.is_none());
 

@@ -60,7 +60,7 @@ async fn on(folder: &Path, version: &str) -> Result<()> {
     let jar = job_jar(folder, &source, flink.libraries())?.display().to_string();
     let driver = RestDriver::new(Settings::new(flink.rest().base()))?;
     let session = Session { flink, driver, jar };
-    ensure!(session.driver.capacity().await?.version == version);
+    ensure!(session.driver.capacity().await?.is_some_and(|capacity| capacity.version == version));
 
     tls::certificates_are_checked_on_both_sides(session.flink.rest().base(), folder)
         .await

@@ -40,7 +40,7 @@ pub(super) fn root(trace: &str) -> String {
 }
 
 /// At most `max` characters, with a mark when there were more.
-pub(super) fn cut(text: &str, max: usize) -> String {
+pub(in crate::flink) fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((end, _)) => format!("{} …", &text[..end]),
         None => text.to_owned(),

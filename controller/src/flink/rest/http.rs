@@ -27,12 +27,7 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(settings: Settings) -> Result<Http, Error> {
-        let unusable = |what: &str, reason: String| {
-            // An address that cannot be read is not repeated: it may hold a password.
-            Error::new("its address", format!("use {what}"), Problem::Unusable { reason })
-        };
-        let cluster = address(&settings.address)
-            .map_err(|reason| unusable("the address of a Flink cluster", reason))?;
+        let cluster = usable_address(&settings.address)?;
         check(&settings.credentials).map_err(|reason| unusable("the credentials", reason))?;
         // The client asks for a provider even when it will speak plain HTTP only; a second installation is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -55,6 +50,10 @@ impl Http {
         }
         let client = client.build().map_err(|error| unusable("the certificates", root(&error)))?;
         Ok(Http { cluster, client, credentials: settings.credentials, deadlines: settings.deadlines })
+    }
+
+    pub(super) fn at(&self, address: &str) -> Result<Http, Error> {
+        Ok(Http { cluster: usable_address(address)?, ..self.clone() })
     }
 
     /// The address, without a slash at its end.
@@ -121,6 +120,15 @@ impl Http {
         };
         answer(status, &body).map_err(|(problem, trace)| self.error(asked, problem).with_trace(trace))
     }
+}
+
+/// What cannot be used is not repeated: it may hold a password.
+fn unusable(what: &str, reason: String) -> Error {
+    Error::new("its address", format!("use {what}"), Problem::Unusable { reason })
+}
+
+fn usable_address(given: &str) -> Result<String, Error> {
+    address(given).map_err(|reason| unusable("the address of a Flink cluster", reason))
 }
 
 fn address(given: &str) -> Result<String, String> {

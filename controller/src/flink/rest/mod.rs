@@ -21,8 +21,10 @@ use super::{
     Capacity, Checkpoints, Difference, Driver, Error, Failure, Flow, JobId, JobSpec, Launch, Listed,
     Operation, Progress, Savepoint, StartFrom, Status, Submission, Taking,
 };
+pub(in crate::flink) use cause::cut;
 use http::Http;
 pub use settings::{Credentials, Deadlines, Settings, Slots};
+pub(in crate::flink) use start::classify;
 
 /// A driver over the REST address of one cluster.
 #[derive(Clone, Debug)]
@@ -41,6 +43,11 @@ impl RestDriver {
         let (slots, savepoint_directory) = (settings.slots, settings.savepoint_directory.clone());
         Ok(RestDriver { http: Http::new(settings)?, slots, savepoint_directory })
     }
+
+    /// The same for another cluster, with the same credentials.
+    pub(in crate::flink) fn at(&self, address: &str) -> Result<RestDriver, Error> {
+        Ok(RestDriver { http: self.http.at(address)?, slots: self.slots })
+    }
 }
 
 #[async_trait]
@@ -54,8 +61,8 @@ impl Driver for RestDriver {
         JobId::new(hash(&["job", owner, rollout, &member.to_string(), &attempt.to_string()]))
     }
 
-    async fn capacity(&self) -> Result<Capacity, Error> {
-        looks::capacity(&self.http).await
+    async fn capacity(&self) -> Result<Option<Capacity>, Error> {
+        looks::capacity(&self.http).await.map(Some)
     }
 
     async fn jobs(&self) -> Result<Vec<Listed>, Error> {

@@ -123,7 +123,7 @@ async fn is_known(http: &Http, asked: &str, job: &JobId, from: &StartFrom) -> Re
 }
 
 /// The frames tell that it failed while it read its snapshot; the messages for that are many.
-fn classify(job: &JobId, from: &StartFrom, cause: &str, trace: &str) -> Problem {
+pub(in crate::flink) fn classify(job: &JobId, from: &StartFrom, cause: &str, trace: &str) -> Problem {
     let reason = cause.to_owned();
     let restoring =
         ["tryRestoreExecutionGraphFromSavepoint", "restoreSavepoint"].iter().any(|at| trace.contains(at));
