@@ -307,7 +307,7 @@ fn config_yaml(folder: &Path, settings: &Settings, rpc_port: u16, rest_port: u16
 }
 
 /// The console is the process's log file.
-const LOG4J: &str = "\
+pub(crate) const LOG4J: &str = "\
 rootLogger.level=INFO
 rootLogger.appenderRef.console.ref=Console
 appender.console.name=Console
@@ -317,7 +317,7 @@ appender.console.layout.pattern=%d{HH:mm:ss.SSS} %-5p [%t] %c{1} - %m%n
 ";
 
 /// The same packages that Flink's own start scripts open.
-const OPENED_PACKAGES: [&str; 14] = [
+pub(crate) const OPENED_PACKAGES: [&str; 14] = [
     "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
     "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
     "--add-opens=java.base/java.lang=ALL-UNNAMED",

@@ -1,5 +1,5 @@
-//! A Kubernetes control plane as a process: the real API server with etcd, RBAC on. No kubelet and no controllers: objects
-//! are kept and guarded, and nothing happens to them.
+//! A Kubernetes control plane as a process: the real API server with etcd, RBAC on. Objects are kept and guarded, and nothing
+//! happens to them, until Kubernetes' own controllers or a stand-in for the kubelet are started as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,16 @@ use crate::{Observed, Scratch, golang, wait_until};
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 const ADMIN: &str = "admin";
 const CHANGING: [&str; 5] = ["APPLY", "DELETE", "PATCH", "POST", "PUT"];
+const CONTROLLERS: [&str; 7] = [
+    "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,\
+     root-ca-certificate-publisher-controller,deployment-controller,replicaset-controller",
+    "--leader-elect=false",
+    "--secure-port=0",
+    "--use-service-account-credentials=false",
+    "--profiling=false",
+    "--kube-api-qps=200",
+    "--kube-api-burst=400",
+];
 const KUBECTL_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running control plane; dropping it kills it.
@@ -140,6 +150,20 @@ impl ControlPlane {
         let process = Process::start("the control plane", up, &self.folder.join("control-plane.log"))?;
         self.process = Some(process);
         self.wait_ready().await
+    }
+
+    /// Starts Kubernetes' own controllers: those of Deployments and service accounts, and the garbage collector. They end when
+    /// what is returned is dropped.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start_controllers(&self) -> Result<Process> {
+        let mut controllers = Command::new(&self.program);
+        let data = self.folder.join("data");
+        controllers.arg("controllers").arg("--kubeconfig").arg(self.admin()).args(CONTROLLERS);
+        controllers.arg("--root-ca-file").arg(data.join("ca.crt"));
+        controllers.arg("--service-account-private-key-file").arg(data.join("service-accounts.key"));
+        Process::start("the controllers of Kubernetes", controllers, &self.folder.join("controllers.log"))
     }
 
     /// Creates a namespace.
@@ -268,7 +292,7 @@ impl ControlPlane {
     /// # Errors
     /// When it cannot be written.
     pub fn kubeconfig(&self, name: &str, namespace: &str, token: &str) -> Result<PathBuf> {
-        let authority = self.folder.join("data/ca.crt");
+        let authority = self.authority();
         let text = format!(
             "apiVersion: v1
 kind: Config
@@ -289,6 +313,12 @@ current-context: test
         let path = self.kubeconfig_path(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
+    }
+
+    /// The certificate that the API server's own is signed with.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("data/ca.crt")
     }
 
     fn kubeconfig_path(&self, name: &str) -> PathBuf {

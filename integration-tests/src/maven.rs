@@ -34,6 +34,14 @@ impl Libraries {
         Self::copy("flink", version).await
     }
 
+    /// The libraries of Flink 1.20.3 in a pod of its own: with its Kubernetes module.
+    ///
+    /// # Errors
+    /// When `java` or `mvn` is missing, or an artifact cannot be had.
+    pub async fn flink_on_kubernetes() -> Result<Self> {
+        Self::copy("flink-kubernetes", "1.20.3").await
+    }
+
     /// The libraries of a Kafka broker of [`KAFKA_VERSION`].
     ///
     /// # Errors
@@ -54,6 +62,18 @@ impl Libraries {
     #[must_use]
     pub fn classpath(&self) -> String {
         self.folder.join("*").display().to_string()
+    }
+
+    /// The jars whose names begin so, for a `-cp` of some of them.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn jars(&self, prefix: &str) -> Result<Vec<PathBuf>> {
+        let jars = fs::read_dir(&self.folder).context("cannot read the folder of libraries")?;
+        let jars = jars.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        let named =
+            |jar: &PathBuf| jar.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+        Ok(jars.into_iter().filter(named).collect())
     }
 
     async fn copy(part: &'static str, version: &str) -> Result<Self> {

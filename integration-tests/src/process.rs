@@ -63,6 +63,22 @@ impl Process {
         Ok(())
     }
 
+    /// How it has ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().with_context(|| format!("cannot ask for {}", self.name))
+    }
+
+    /// Asks the process to end (SIGTERM), if it runs.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn terminate(&mut self) -> Result<()> {
+        if self.ended()?.is_none() { self.signal(Signal::TERM) } else { Ok(()) }
+    }
+
     /// kill -9, and waits until the process is gone.
     ///
     /// # Errors

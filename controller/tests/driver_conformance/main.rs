@@ -2,6 +2,7 @@
 
 mod bad_cluster;
 mod bad_input;
+mod deployment;
 mod laws;
 mod proxy;
 mod rest;

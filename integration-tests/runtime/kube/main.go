@@ -1,7 +1,8 @@
-// Command controlplane is a Kubernetes control plane for tests: etcd and kube-apiserver in one process, and kubectl.
-// There is no kubelet, no scheduler and no controller.
+// Command controlplane is a Kubernetes control plane for tests: etcd and kube-apiserver in one process, and, when they are
+// wanted, Kubernetes' own controllers in another one; and kubectl. There is no kubelet and no scheduler.
 //
 //	controlplane up --dir DIR --port PORT
+//	controlplane controllers ARGUMENTS OF kube-controller-manager...
 //	controlplane kubectl ARGUMENTS...
 //
 // `up` serves https://127.0.0.1:PORT until it is stopped or killed. Everything it keeps lies in DIR; started again on the
@@ -31,9 +32,10 @@ import (
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 )
 
-const usage = "usage: controlplane up --dir DIR --port PORT | controlplane kubectl ARGUMENTS..."
+const usage = "usage: controlplane up --dir DIR --port PORT | controlplane controllers ARGUMENTS... | controlplane kubectl ARGUMENTS..."
 
 func main() {
 	if len(os.Args) < 2 {
@@ -46,6 +48,9 @@ func main() {
 			fmt.Fprintln(os.Stderr, "controlplane:", err)
 			os.Exit(1)
 		}
+	case "controllers":
+		os.Args = os.Args[1:]
+		os.Exit(cli.Run(controllers.NewControllerManagerCommand()))
 	case "kubectl":
 		os.Args = os.Args[1:]
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
