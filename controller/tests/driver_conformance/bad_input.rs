@@ -6,21 +6,35 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tidegate::flink::{Driver, JobId, JobSpec, JobState, Progress, StartFrom};
 use tidegate_integration_tests::{Observed, wait_until};
 
-use super::laws::{DEADLINE, Stage, cancelled, done, launch, operation, running, with_arguments};
+use super::laws::{DEADLINE, Stage, cancelled, done, launch, operation, refusal, running, with_arguments};
 
-/// All of it, one after the other, on an empty cluster with six slots.
+/// What is told of a job that takes its cluster with it, and its reason.
+const LOST: &[&str] = &["LaunchUsed: ", "start it as a new attempt"];
+
+/// All of it, on an empty cluster with six slots. What has a job of its own goes on at once: a cluster for each takes its time.
 pub(crate) async fn run_all(stage: &impl Stage, folder: &Path) -> Result<()> {
+    if stage.refuses_at_once() {
+        what_is_no_jar_is_told(stage, folder).await.context("what is no jar is told")?;
+    }
     what_cannot_start_is_told(stage, folder).await.context("what cannot start is told")?;
-    what_fails_later_is_told(stage).await.context("what fails later is told")?;
-    backpressure_is_told(stage).await.context("backpressure is told")?;
-    a_stop_that_fails_keeps_its_savepoint(stage).await.context("a stop that fails keeps its savepoint")?;
+    tokio::try_join!(
+        async { state_that_is_not_taken(stage).await.context("state that is not taken is told") },
+        async { what_fails_later_is_told(stage).await.context("what fails later is told") },
+        async { what_restarts_is_counted(stage).await.context("what restarts is counted") },
+        async { backpressure_is_told(stage).await.context("backpressure is told") },
+        async {
+            a_stop_that_fails_keeps_its_savepoint(stage)
+                .await
+                .context("a stop that fails keeps its savepoint")
+        },
+    )?;
     no_verb_invents_a_job(stage.driver()).await.context("no verb invents a job")?;
     let left = stage.alive().await?;
     ensure!(left.is_empty(), "these are left over: {left:?}");
     Ok(())
 }
 
-/// A launch that cannot start: the same error at each try, with these words, and nothing is alive afterwards.
+/// A launch that cannot come to run: the same error at each try, with these words. It may have to be cancelled.
 async fn refused(
     stage: &impl Stage,
     name: &str,
@@ -28,25 +42,17 @@ async fn refused(
     from: &StartFrom,
     words: &[&str],
 ) -> Result<()> {
-    let driver = stage.driver();
-    let before = stage.alive().await?;
-    for _ in 0..2 {
-        let error =
-            driver.start(&launch(name, 1), spec, from).await.err().context("it has started")?.to_string();
-        let named = [driver.cluster(), driver.job_id(&launch(name, 1)).as_str()]
-            .iter()
-            .all(|word| error.contains(word));
-        ensure!(named && words.iter().all(|word| error.contains(word)), "{name}: {words:?} in: {error}");
-        ensure!(error.lines().count() == 1, "{error}");
-    }
-    let after = stage.alive().await?;
-    ensure!(after == before, "{name}: {before:?} was alive, now {after:?}");
-    Ok(())
+    let (driver, launch) = (stage.driver(), launch(name, 1));
+    let error = refusal(stage, &launch, spec, from).await.with_context(|| name.to_owned())?.to_string();
+    let job = driver.job_id(&launch);
+    let named = [driver.cluster(), job.as_str()].iter().all(|word| error.contains(word));
+    ensure!(named && words.iter().all(|word| error.contains(word)), "{name}: {words:?} in: {error}");
+    ensure!(error.lines().count() == 1, "{error}");
+    if stage.refuses_at_once() { Ok(()) } else { cancelled(driver, &job).await }
 }
 
-async fn what_cannot_start_is_told(stage: &impl Stage, folder: &Path) -> Result<()> {
+async fn what_is_no_jar_is_told(stage: &impl Stage, folder: &Path) -> Result<()> {
     let nothing = StartFrom::Nothing;
-    let good = stage.metronome();
     let jar = |jar: &str| JobSpec { jar: jar.to_owned(), ..stage.metronome() };
     refused(stage, "no-jar", &jar("/no/such.jar"), &nothing, &["JarUnreadable: ", "\"/no/such.jar\""])
         .await?;
@@ -64,29 +70,36 @@ async fn what_cannot_start_is_told(stage: &impl Stage, folder: &Path) -> Result<
     let empty = folder.join("empty.jar");
     std::fs::write(&empty, b"PK\x03\x04 and nothing else")?;
     refused(stage, "empty", &jar(&empty.display().to_string()), &nothing, &["ProgramFailed: "]).await?;
-
-    let no_class = JobSpec { entry_class: Some("no.Such".into()), ..good.clone() };
-    refused(stage, "no-class", &no_class, &nothing, &["ProgramFailed: ", "no.Such"]).await?;
-    let refuses = with_arguments(good.clone(), &["--refuse", "for fun"]);
-    refused(stage, "refuses", &refuses, &nothing, &["ProgramFailed: ", "asked to refuse: for fun"]).await?;
-    let many = JobSpec { parallelism: Some(7), ..good.clone() };
+    let before = stage.alive().await?;
+    let many = JobSpec { parallelism: Some(7), ..stage.metronome() };
     refused(stage, "many", &many, &nothing, &["TooFewSlots: ", "7 slots, and 6 of 6 are free"]).await?;
+    let after = stage.alive().await?;
+    ensure!(after == before, "{before:?} was alive, now {after:?}");
+    Ok(())
+}
 
+/// At once, since none of them disturbs another; afterwards nothing is alive.
+async fn what_cannot_start_is_told(stage: &impl Stage, folder: &Path) -> Result<()> {
+    let before = stage.alive().await?;
+    let (nothing, good) = (StartFrom::Nothing, stage.metronome());
+    let no_class = JobSpec { entry_class: Some("no.Such".into()), ..good.clone() };
+    let refuses = with_arguments(good.clone(), &["--refuse", "for fun"]);
     let missing = StartFrom::Snapshot("/no/such/savepoint".into());
-    refused(
-        stage,
-        "missing",
-        &good,
-        &missing,
-        &["SnapshotUnreadable: ", "/no/such/savepoint", "Cannot find"],
-    )
-    .await?;
     let broken = folder.join("broken-savepoint");
     std::fs::create_dir(&broken)?;
     std::fs::write(broken.join("_metadata"), "this is no savepoint")?;
     let broken = StartFrom::Snapshot(format!("file://{}", broken.display()));
-    refused(stage, "broken", &good, &broken, &["SnapshotUnreadable: ", "broken-savepoint"]).await?;
-    state_that_is_not_taken(stage).await
+    let snapshot = |words| if stage.refuses_at_once() { words } else { LOST };
+    let class = ["ProgramFailed: ", if stage.refuses_at_once() { "no.Such" } else { "ends again and again" }];
+    tokio::try_join!(
+        refused(stage, "no-class", &no_class, &nothing, &class),
+        refused(stage, "refuses", &refuses, &nothing, &["ProgramFailed: ", "asked to refuse: for fun"]),
+        refused(stage, "missing", &good, &missing, snapshot(&["SnapshotUnreadable: ", "Cannot find"])),
+        refused(stage, "broken", &good, &broken, snapshot(&["SnapshotUnreadable: ", "broken-savepoint"])),
+    )?;
+    let after = stage.alive().await?;
+    ensure!(after == before, "{before:?} was alive, now {after:?}");
+    Ok(())
 }
 
 async fn state_that_is_not_taken(stage: &impl Stage) -> Result<()> {
@@ -98,8 +111,8 @@ async fn state_that_is_not_taken(stage: &impl Stage) -> Result<()> {
     let last = done("the job has stopped", async || driver.stop(&before, &name).await).await?;
     let from = StartFrom::Snapshot(last.path.clone());
     let other = with_arguments(stage.metronome(), &["--uid", "other-beats"]);
-    refused(stage, "other", &other, &from, &["StateNotTaken: ", &last.path, "or allow non-restored state"])
-        .await?;
+    let words = ["StateNotTaken: ", &last.path, "or allow non-restored state"];
+    refused(stage, "other", &other, &from, if stage.refuses_at_once() { &words } else { LOST }).await?;
 
     let other = JobSpec { allow_non_restored_state: true, ..other };
     driver.start(&launch("other", 2), &other, &from).await?;
@@ -135,8 +148,11 @@ async fn what_fails_later_is_told(stage: &impl Stage) -> Result<()> {
         Ok(Observed::when(state == Some(JobState::Failed) && why, (), || format!("{state:?} {failures:?}")))
     })
     .await?;
-    refused(stage, "fails", &spec, &StartFrom::Nothing, &["JobFailed: ", "asked to hear nothing"]).await?;
+    refused(stage, "fails", &spec, &StartFrom::Nothing, &["JobFailed: ", "asked to hear nothing"]).await
+}
 
+async fn what_restarts_is_counted(stage: &impl Stage) -> Result<()> {
+    let driver = stage.driver();
     let spec = with_restarts(with_arguments(stage.metronome(), &["--hear", "nothing"]), 1_000_000);
     driver.start(&launch("restarts", 1), &spec, &StartFrom::Nothing).await?;
     let restarts = driver.job_id(&launch("restarts", 1));

@@ -15,6 +15,7 @@ use tidegate_integration_tests::operator::{Artifacts, Operator};
 use tidegate_integration_tests::process::Process;
 use tidegate_integration_tests::{Scratch, workspace_root};
 
+use super::bad_input;
 use super::laws::{self, Stage};
 
 const NAMESPACE: &str = "shop";
@@ -86,6 +87,10 @@ impl Stage for Cluster {
         JobSpec { parallelism: Some(1), deployment, ..JobSpec::new(&self.jar) }
     }
 
+    fn refuses_at_once(&self) -> bool {
+        false
+    }
+
     async fn alive(&self) -> Result<BTreeSet<String>> {
         let mut alive = BTreeSet::new();
         for ((_, deployment), address) in self.kubelet.job_managers() {
@@ -106,6 +111,9 @@ impl Stage for Cluster {
 
 async fn on(folder: &Path, artifacts: &Artifacts) -> Result<()> {
     let cluster = Cluster::start(folder, artifacts).await?;
-    laws::run_all(&cluster).await?;
+    if std::env::var("ONLY_BAD").is_err() {
+        laws::run_all(&cluster).await?;
+    }
+    bad_input::run_all(&cluster, folder).await?;
     Ok(())
 }

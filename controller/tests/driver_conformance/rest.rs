@@ -40,6 +40,10 @@ impl Stage for Session {
         JobSpec { parallelism: Some(1), ..JobSpec::new(&self.jar) }
     }
 
+    fn refuses_at_once(&self) -> bool {
+        true
+    }
+
     async fn alive(&self) -> Result<BTreeSet<String>> {
         let told: Value = self.flink.rest().get("/jobs").await?;
         let jobs = told["jobs"].as_array().context("no list of jobs")?;

@@ -53,7 +53,12 @@ pub(super) async fn cancel(api: &Api, job: &JobId) -> Result<Progress<()>, Error
     if deployment.ended().is_some() {
         return Ok(Progress::Done(()));
     }
-    match looks::told(api, &deployment).await? {
+    let told = match looks::told(api, &deployment).await {
+        // It has been asked to go.
+        Err(error) if looks::is_absent(&error) && deployment.is_suspended() => None,
+        told => told?,
+    };
+    match told {
         Some(status) if status.state.has_ended() => {
             let annotations = json!({ ENDED: flink(status.state) });
             suspend(api, &asked, &deployment, annotations).await?;

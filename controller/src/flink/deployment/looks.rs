@@ -66,7 +66,7 @@ pub(super) async fn told(api: &Api, deployment: &Deployment) -> Result<Option<St
     }
 }
 
-fn is_absent(error: &Error) -> bool {
+pub(super) fn is_absent(error: &Error) -> bool {
     matches!(error.problem(), Problem::Unreachable { .. } | Problem::Slow { .. } | Problem::Broken { .. })
 }
 

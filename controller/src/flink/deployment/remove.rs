@@ -28,9 +28,24 @@ pub(super) async fn delete(api: &Api, job: &JobId) -> Result<Progress<()>, Error
 
 /// How many pods there are of a deployment.
 pub(super) async fn pods(api: &Api, asked: &str, deployment: &str) -> Result<usize, Error> {
+    Ok(listed(api, asked, deployment).await?.len())
+}
+
+/// How often a container of its JobManagers was started again.
+pub(super) async fn restarts(api: &Api, asked: &str, deployment: &str) -> Result<i32, Error> {
+    let is_manager = |pod: &Pod| {
+        pod.metadata.labels.as_ref().and_then(|labels| labels.get("component")).map(String::as_str)
+            == Some("jobmanager")
+    };
+    let pods = listed(api, asked, deployment).await?.into_iter().filter(is_manager);
+    let statuses = pods.filter_map(|pod| pod.status?.container_statuses).flatten();
+    Ok(statuses.map(|status| status.restart_count).sum())
+}
+
+async fn listed(api: &Api, asked: &str, deployment: &str) -> Result<Vec<Pod>, Error> {
     let pods: kube::Api<Pod> = kube::Api::namespaced(api.client.clone(), &api.settings.namespace);
     let parameters = ListParams::default().labels(&format!("app={deployment},type=flink-native-kubernetes"));
-    Ok(api.ask(asked, false, pods.list(&parameters)).await?.items.len())
+    Ok(api.ask(asked, false, pods.list(&parameters)).await?.items)
 }
 
 fn config_maps(api: &Api) -> kube::Api<ConfigMap> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::api::{Api, is_status};
 use super::names::{self, MANAGED_BY};
 use super::{looks, view::Deployment};
-use crate::flink::{Driver as _, Error, JobId, Operation, Problem, Progress, Savepoint};
+use crate::flink::{Driver as _, Error, JobId, JobState, Operation, Problem, Progress, Savepoint};
 
 pub(super) async fn savepoint(
     api: &Api,
@@ -27,9 +27,8 @@ pub(super) async fn savepoint(
         return Ok(Progress::Failed(format!("the job has ended: it is {state:?}")));
     }
     // The operator gives a snapshot up for good when it has not seen the job run.
-    if deployment.state() != crate::flink::JobState::Running {
-        let reason = "Apache's operator has not seen the job run yet".to_owned();
-        return Err(api.error(&asked, Problem::Unreachable { reason, sent: false }));
+    if deployment.state() != JobState::Running {
+        return Ok(Progress::Running);
     }
     api.create(&asked, &snapshots, manifest(&name, &deployment)).await?;
     Ok(Progress::Running)

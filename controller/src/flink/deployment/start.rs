@@ -2,8 +2,8 @@
 
 use super::api::Api;
 use super::manifest::manifest;
-use super::names;
 use super::view::Deployment;
+use super::{names, remove};
 use crate::flink::rest::classify;
 use crate::flink::{Driver as _, Error, JobId, JobSpec, JobState, Launch, Problem, StartFrom, Submission};
 
@@ -47,7 +47,7 @@ async fn known(
     if there.is_deleting() {
         return Err(api.error(asked, Problem::LaunchUsed { job }));
     }
-    if let Some(problem) = failed(api, &job, from, there).await? {
+    if let Some(problem) = failed(api, asked, &job, from, there).await? {
         return Err(api.error(asked, problem));
     }
     Ok(Submission::Known)
@@ -56,25 +56,38 @@ async fn known(
 /// Why the job has failed, if it has: by its own words if it can be asked, else by the operator's.
 async fn failed(
     api: &Api,
+    asked: &str,
     job: &JobId,
     from: &StartFrom,
     there: &Deployment,
 ) -> Result<Option<Problem>, Error> {
     if let Some((rest, id)) = api.rest(there)?.filter(|_| there.is_reachable()) {
         // One that cannot be asked now may be at the next call.
-        let state = rest.status(&id).await.ok().flatten().map(|status| status.state);
+        let Ok(status) = rest.status(&id).await else { return Ok(None) };
+        let state = status.map(|status| status.state);
+        // A job that cannot be initialized takes its JobManager with it. The next one knows that it has ended, tells nobody, and
+        // waits; the reason is in the log of the first one.
+        if state.is_none() && remove::restarts(api, asked, there.name()).await? > 0 {
+            return Ok(Some(Problem::LaunchUsed { job: job.clone() }));
+        }
         if state == Some(JobState::Failed) {
             let failures = rest.failures(&id).await?;
             let (cause, trace) = failures.first().map_or(("its cause is not told yet", ""), |failure| {
                 (failure.cause.as_str(), failure.trace.as_str())
             });
-            return Ok(Some(classify(job, from, cause, trace)));
+            let of_program = trace.contains("ProgramInvocationException");
+            let program = || Problem::Program { reason: cause.to_owned() };
+            return Ok(Some(if of_program { program() } else { classify(job, from, cause, trace) }));
         }
         if state.is_some() {
             return Ok(None);
         }
     }
     let cause = there.complaint();
+    if let Some(reason) = cause.as_ref().filter(|_| there.is_crashing()) {
+        let reason = format!("its JobManager ends again and again: {reason}: look into its log");
+        return Ok(Some(Problem::Program { reason }));
+    }
     let rejected = there.is_without_job_manager() && there.flink_job().is_none() && cause.is_some();
     if there.state() == JobState::Failed || rejected {
         let cause = cause.unwrap_or_else(|| "its cause is not told".to_owned());

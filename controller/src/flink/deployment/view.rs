@@ -107,6 +107,11 @@ impl Deployment {
         self.status.job_manager_deployment_status.as_deref() == Some("READY")
     }
 
+    /// Whether the JobManager's process ends again and again.
+    pub(super) fn is_crashing(&self) -> bool {
+        self.status.job_manager_deployment_status.as_deref() == Some("ERROR")
+    }
+
     /// Whether the operator knows of no JobManager.
     pub(super) fn is_without_job_manager(&self) -> bool {
         self.status.job_manager_deployment_status.as_deref() == Some("MISSING")
