@@ -19,7 +19,7 @@ $(error STORE=$(STORE) is no kind of store: take one of $(STORES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build bridge jars demo test test-rust test-java prove fuzz sanitize nightly bench bench-control lint fmt clean
+.PHONY: help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly bench bench-control lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ build: tools ## build the tidegate binary, the native library, and the Flink mod
 
 demo: build ## the main job: a year of flights handed from one version of a Flink job to the next
 	target/release/flights demo --flink $(FLINK) --store $(STORE) --tidegate target/release/tidegate --jar $(JOB_JAR) $(DEMO)
+
+demo-operator: GO := go
+demo-operator: build ## the same by a resource that is edited, on Apache's Flink operator (TIDEGATE_FLINK_OPERATOR names its jars)
+	target/release/flights demo-operator --flink $(FLINK) --tidegate target/release/tidegate --jar $(JOB_JAR) $(DEMO)
 
 test: GO := go
 test: tools lint test-rust test-java ## all tests, on the real parts

@@ -66,9 +66,13 @@ struct Demo {
 
 #[derive(Debug, clap::Args)]
 struct DemoOperator {
-    /// The Flink version
+    /// The Flink version; Apache's operator runs 1.20.3
     #[arg(long, default_value = "1.20.3")]
     flink: String,
+
+    /// What runs the jobs: `operator`, Apache's, whose jars TIDEGATE_FLINK_OPERATOR names, or `session`, a cluster that is there
+    #[arg(long, default_value = "operator")]
+    on: operated::On,
 
     /// How long the replay of all flights takes
     #[arg(long, value_name = "SECONDS", default_value_t = 240)]
@@ -136,7 +140,7 @@ async fn run_demo(demo: &Demo) -> Result<ExitCode> {
 async fn run_demo_operator(demo: &DemoOperator) -> Result<ExitCode> {
     let (tidegate, jar) = built(demo.tidegate.as_ref(), demo.jar.as_ref(), &demo.flink)?;
     let (flink, replay) = (demo.flink.clone(), Duration::from_secs(demo.seconds));
-    let plan = operated::Plan { flink, replay, tidegate, jar };
+    let plan = operated::Plan { flink, on: demo.on, replay, tidegate, jar };
     let told = Scratch::new("flights")?.run(async |folder| {
         let outcome = operated::tell(folder, &plan).await?;
         println!("{}\n{}", outcome.table(), outcome.json()?);

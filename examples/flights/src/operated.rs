@@ -4,6 +4,7 @@
 //! version 3, which crashes after it has taken over, and the output goes back to version 2 by itself. Nobody promotes, stops or
 //! starts anything.
 
+mod lane;
 mod outcome;
 mod parts;
 mod resource;
@@ -25,6 +26,7 @@ use crate::story::row_time;
 use crate::tidegate::{Cutover, Tidegate};
 use crate::truth::{MAX_DELAY_MINUTES, Truth, Version};
 use crate::{input, pause};
+pub(crate) use lane::On;
 pub(crate) use outcome::Outcome;
 use parts::Parts;
 use resource::{Edit, Status};
@@ -44,6 +46,7 @@ const THIRD: Edit = Edit { version: "v3", parallelism: 2, crash_after_rows: CRAS
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) flink: String,
+    pub(crate) on: On,
     pub(crate) replay: Duration,
     pub(crate) tidegate: PathBuf,
     pub(crate) jar: PathBuf,
@@ -88,7 +91,7 @@ pub(crate) async fn tell(folder: &Path, plan: &Plan) -> Result<Outcome> {
     let pauses = cutovers.iter().filter_map(|cutover| pause::milliseconds(&rows, cutover.at));
     Ok(Outcome {
         flink: plan.flink.clone(),
-        deployed: show.parts.deployed(),
+        on: plan.on,
         rollouts: show.rollouts,
         pause_ms: pauses.max(),
         cutovers,

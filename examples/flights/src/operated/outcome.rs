@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+use super::On;
 use crate::flight::readable;
 use crate::tidegate::{Cutover, Verified};
 
@@ -10,8 +11,7 @@ use crate::tidegate::{Cutover, Verified};
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(super) flink: String,
-    /// By whom, and how.
-    pub(super) deployed: &'static str,
+    pub(super) on: On,
     pub(super) rollouts: u32,
     pub(super) cutovers: Vec<Cutover>,
     pub(super) verified: Verified,
@@ -28,7 +28,7 @@ struct Summary<'a> {
     duplicated: u64,
     pause_ms: Option<i64>,
     flink: &'a str,
-    deployed: &'a str,
+    on: String,
 }
 
 impl Outcome {
@@ -50,17 +50,15 @@ impl Outcome {
             duplicated: self.verified.duplicated,
             pause_ms: self.pause_ms,
             flink: &self.flink,
-            deployed: self.deployed,
+            on: self.on.to_string(),
         })?)
     }
 
     /// The figures for people.
     pub(crate) fn table(&self) -> String {
         let verified = &self.verified;
-        let mut lines = vec![
-            ("Flink".to_owned(), self.flink.clone()),
-            ("deployed by".to_owned(), self.deployed.to_owned()),
-        ];
+        let mut lines =
+            vec![("Flink".to_owned(), self.flink.clone()), ("jobs run on".to_owned(), self.on.to_string())];
         lines.extend(self.cutovers.iter().map(|cutover| {
             let name = format!("{} -> {}, after {:.1} s", cutover.from, cutover.to, cutover.seconds);
             (name, readable(cutover.at))
@@ -116,7 +114,7 @@ mod tests {
             "colors": {"v1": {"expected": 4, "found": 4}}, "examples": {}});
         Outcome {
             flink: "1.20.3".to_owned(),
-            deployed: "a session cluster",
+            on: On::Session,
             rollouts: 3,
             cutovers: cutovers.iter().map(cutover).collect(),
             verified: serde_json::from_value(verified).unwrap(),
@@ -130,7 +128,7 @@ mod tests {
     fn the_last_line_has_exactly_these_fields() {
         assert_eq!(
             outcome(0, &ALL).json().unwrap(),
-            r#"{"rollouts":3,"rolled_back":1,"expected":10,"lost":0,"duplicated":0,"pause_ms":120,"flink":"1.20.3","deployed":"a session cluster"}"#
+            r#"{"rollouts":3,"rolled_back":1,"expected":10,"lost":0,"duplicated":0,"pause_ms":120,"flink":"1.20.3","on":"session"}"#
         );
     }
 

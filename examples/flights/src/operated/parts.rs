@@ -1,12 +1,12 @@
-//! The real parts: an API server with the resource's definition, the controller with the rights of its Role, Kafka, Flink.
+//! The real parts: an API server with the resource's definition, the controller with the rights of its Role, Kafka, and what
+//! runs the jobs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
-use tidegate_integration_tests::flink::{FlinkCluster, Settings};
+use serde_json::Value;
 use tidegate_integration_tests::kafka::KafkaBroker;
 use tidegate_integration_tests::kube::ControlPlane;
 use tidegate_integration_tests::process::Process;
@@ -14,12 +14,13 @@ use tidegate_integration_tests::store::{Keeper, Kind, SharedStore};
 use tidegate_integration_tests::{Observed, wait_until};
 
 use super::Plan;
+use super::lane::Lane;
 use super::resource::{Edit, Status, manifest};
 use crate::flight::Origin;
 use crate::narrator::Narrator;
 use crate::parts::{INPUT, OUTPUT, ROLLOUT};
 
-const NAMESPACE: &str = "shop";
+pub(super) const NAMESPACE: &str = "shop";
 const ACCOUNT: &str = "tidegate-controller";
 const CRD: &str = include_str!("../../../../controller/crd/flinkbluegreendeployments.tidegate.io.yaml");
 const RIGHTS: &str = include_str!("../../../../controller/deploy/rbac.yaml");
@@ -29,10 +30,9 @@ const RIGHTS_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Parts {
     controller: Process,
-    flink: FlinkCluster,
+    lane: Lane,
     pub(super) kafka: KafkaBroker,
     store: SharedStore,
-    jar: PathBuf,
 }
 
 impl Parts {
@@ -41,25 +41,20 @@ impl Parts {
     /// # Errors
     /// When a part does not get ready.
     pub(super) async fn start(folder: &Path, plan: &Plan, narrator: &Narrator) -> Result<Self> {
-        narrator.say(&format!("starting a Kubernetes API server, Kafka and Flink {}", plan.flink));
-        let settings = Settings::new(&plan.flink).task_managers(2, 3);
-        let (store, kafka, flink) = tokio::try_join!(
+        narrator
+            .say(&format!("starting a Kubernetes API server, Kafka and Flink {} on {}", plan.flink, plan.on));
+        let (store, kafka) = tokio::try_join!(
             SharedStore::start(folder, Kind::ConfigMap, ROLLOUT),
-            KafkaBroker::start(folder),
-            FlinkCluster::start(folder, &settings)
+            KafkaBroker::start(folder)
         )?;
+        let lane = Lane::start(folder, plan, plane(&store)?).await?;
         for topic in [INPUT, OUTPUT] {
             // Real flights are older than Kafka's default retention.
             kafka.create_topic(topic, Origin::ALL.len() as i32, &[("retention.ms", "-1")]).await?;
         }
-        let controller = controller(folder, plane(&store)?, &plan.tidegate).await?;
+        let controller = controller(folder, plane(&store)?, &plan.tidegate, &lane).await?;
         narrator.say("tidegate controller runs, with the rights of its Role");
-        Ok(Self { controller, flink, kafka, store, jar: plan.jar.clone() })
-    }
-
-    /// Who makes the jobs' deployments.
-    pub(super) fn deployed(&self) -> &'static str {
-        "a session cluster"
+        Ok(Self { controller, lane, kafka, store })
     }
 
     /// The URL of the store, for people.
@@ -72,15 +67,7 @@ impl Parts {
     /// # Errors
     /// When it is refused.
     pub(super) async fn apply(&self, edit: Edit) -> Result<()> {
-        let source = json!({
-            "job": {
-                "url": self.flink.rest().base(),
-                "jar": self.jar.display().to_string(),
-                "args": edit.arguments(&self.kafka.bootstrap_servers()),
-                "parallelism": edit.parallelism,
-            },
-            "store": self.store.url(),
-        });
+        let source = self.lane.source(edit, &self.kafka.bootstrap_servers(), self.store.url());
         plane(&self.store)?.apply(NAMESPACE, &manifest(&source)).await
     }
 
@@ -114,7 +101,7 @@ fn plane(store: &SharedStore) -> Result<&ControlPlane> {
 }
 
 /// Installs the definition of the resource, and starts the controller with an account of its own.
-async fn controller(folder: &Path, plane: &ControlPlane, tidegate: &Path) -> Result<Process> {
+async fn controller(folder: &Path, plane: &ControlPlane, tidegate: &Path, lane: &Lane) -> Result<Process> {
     plane.apply(NAMESPACE, CRD).await?;
     plane.apply(NAMESPACE, RIGHTS).await?;
     let kubeconfig = plane.create_account(NAMESPACE, ACCOUNT).await?;
@@ -126,6 +113,6 @@ async fn controller(folder: &Path, plane: &ControlPlane, tidegate: &Path) -> Res
     })
     .await?;
     let mut command = Command::new(tidegate);
-    command.args(["controller", "--namespace", NAMESPACE]).env("KUBECONFIG", &kubeconfig);
+    command.args(["controller", "--namespace", NAMESPACE]).args(lane.flags()).env("KUBECONFIG", &kubeconfig);
     Process::start("tidegate controller", command, &folder.join("controller.log"))
 }

@@ -80,7 +80,8 @@ public final class FlightsJob {
                         KafkaRecordSerializationSchema.<Row>builder()
                                 .setTopic(arguments.output)
                                 .setKeySerializationSchema(new RowWriter.Key())
-                                .setValueSerializationSchema(new RowWriter.Value(arguments.crashAfterRows))
+                                .setValueSerializationSchema(
+                                        new RowWriter.Value(arguments.crashAfterRows))
                                 .build())
                 .build();
     }
