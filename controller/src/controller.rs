@@ -9,14 +9,13 @@ mod connect;
 mod context;
 mod deployment;
 mod desk;
+mod drivers;
 mod events;
 mod execute;
 mod inventory;
 mod lease;
-#[cfg_attr(not(test), expect(dead_code, reason = "comes with the drivers"))]
 mod listen;
 mod metadata;
-#[cfg_attr(not(test), expect(dead_code, reason = "comes with the drivers"))]
 mod metrics;
 mod observe;
 mod problem;
@@ -26,20 +25,24 @@ mod store;
 mod write;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::stream::select;
 use kube::Api;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{self, applier, trigger_self};
+use kube::runtime::controller::{self, ReconcileRequest, applier, trigger_self};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Predicate as _, WatchStreamExt as _, predicates, reflector, watcher};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 pub(crate) use arguments::Arguments;
-use context::Context;
+use context::{Context, Key, Shared};
 use lease::Leadership;
+use listen::{Listener, Pulse};
+use metrics::Metrics;
 
 use crate::exit::{Exit, Failure};
 use crate::resource::FlinkBlueGreenDeployment;
@@ -49,6 +52,8 @@ type Watched = PartialObjectMeta<FlinkBlueGreenDeployment>;
 
 /// How long a reconcile that is under way may take after the signal to end.
 const GRACE: Duration = Duration::from_secs(20);
+/// How often it is told that this process is alive.
+const BEAT: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -66,47 +71,81 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let mut end = end_signal()?;
+    let listener = Listener::bind(arguments.listen).await?;
     let clients = connect::clients().await?;
+    let (metrics, pulse) = (Arc::new(Metrics::new()?), Arc::new(Pulse::new(Instant::now())));
+    info!(address = %listener.address(), "listens");
+    let listening = tokio::spawn(listener.serve(Arc::clone(&metrics), Arc::clone(&pulse)));
     let home = arguments.namespace.clone().unwrap_or_else(|| clients.calls.default_namespace().to_owned());
     let (leadership, tenure) = Leadership::start(&clients.calls, &home, arguments).await?;
     let namespace = arguments.namespace.as_deref();
     info!(identity = leadership.identity(), namespace = namespace.unwrap_or("(all)"), "started");
-    let context = Arc::new(Context::new(clients.calls.clone(), leadership.clone()));
+    let (client, rest_address) = (clients.calls.clone(), arguments.flink_rest_address.clone());
+    let shared = Shared { client, leadership, rest_address, metrics, pulse };
     let resources = match namespace {
         Some(namespace) => Api::namespaced(clients.watches.clone(), namespace),
         None => Api::all(clients.watches.clone()),
     };
-    while !*end.borrow() {
-        tokio::select! {
-            _ = end.wait_for(|is_over| *is_over) => break,
-            () = leadership.won() => info!("leads"),
-        }
-        let (mut over, lost) = (end.clone(), leadership.clone());
-        let stop = async move {
-            tokio::select! {
-                _ = over.wait_for(|is_over| *is_over) => {}
-                () = lost.lost() => warn!("does not lead any more"),
-            }
-        };
-        let too_long = async {
-            let _ = end.wait_for(|is_over| *is_over).await;
-            tokio::time::sleep(GRACE).await;
-        };
-        tokio::select! {
-            () = reconcile_all(resources.clone(), Arc::clone(&context), stop) => {}
-            () = too_long => warn!("a reconcile did not end in time; what it asked for is asked for again"),
-        }
-        context.forget_all();
+    tokio::select! {
+        result = take_turns(&shared, &resources, end.clone()) => result?,
+        () = beat(&shared) => {}
+        () = too_late(&mut end) => warn!("a look did not end in time; what it asked for is asked for again"),
     }
     info!("ends");
-    drop((context, leadership));
+    listening.abort();
+    drop(shared);
     tenure.end().await
 }
 
-/// Looks at every resource when it changes, and when it has asked to be looked at again.
+/// Leads whenever the Lease can be had, until the end.
+async fn take_turns(
+    shared: &Shared,
+    resources: &Api<Watched>,
+    mut end: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    loop {
+        shared.metrics.lead(false);
+        shared.pulse.stand_by();
+        tokio::select! {
+            _ = end.wait_for(|is_over| *is_over) => return Ok(()),
+            () = shared.leadership.won() => info!("leads"),
+        }
+        shared.metrics.lead(true);
+        shared.pulse.lead();
+        let (mut over, leadership) = (end.clone(), shared.leadership.clone());
+        let stop = async move {
+            tokio::select! {
+                _ = over.wait_for(|is_over| *is_over) => {}
+                () = leadership.lost() => warn!("does not lead any more"),
+            }
+        };
+        let (wake, woken) = mpsc::unbounded_channel();
+        let context = Arc::new(Context::new(shared.clone(), wake)?);
+        reconcile_all(resources.clone(), context, woken, stop).await;
+    }
+}
+
+/// The signs of life that do not depend on there being anything to do.
+async fn beat(shared: &Shared) {
+    loop {
+        shared.pulse.round(Instant::now());
+        if shared.leadership.is_in_reach().await {
+            shared.pulse.contact(Instant::now());
+        }
+        tokio::time::sleep(BEAT).await;
+    }
+}
+
+async fn too_late(end: &mut watch::Receiver<bool>) {
+    let _ = end.wait_for(|is_over| *is_over).await;
+    tokio::time::sleep(GRACE).await;
+}
+
+/// Looks at every resource when it changes, when there is news of its checks, and when it has asked to be looked at again.
 async fn reconcile_all(
     resources: Api<Watched>,
     context: Arc<Context>,
+    mut woken: mpsc::UnboundedReceiver<Key>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let (store, writer) = reflector::store::<Watched>();
@@ -117,7 +156,9 @@ async fn reconcile_all(
         .reflect(writer)
         .touched_objects()
         .predicate_filter(of_people, kube::runtime::PredicateConfig::default());
-    let queue = trigger_self(changes, ()).take_until(Box::pin(stop)).boxed();
+    let news = futures_util::stream::poll_fn(move |context| woken.poll_recv(context))
+        .map(|key| Ok(ReconcileRequest::from(ObjectRef::from(&key))));
+    let queue = select(trigger_self(changes, ()), news).take_until(Box::pin(stop)).boxed();
     let config = controller::Config::default().concurrency(16);
     let reconciled = applier(
         |object, context| Box::pin(reconcile::reconcile(object, context)),

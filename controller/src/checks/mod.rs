@@ -6,10 +6,6 @@
 //!
 //! Verdicts live in memory only. Another controller, or this one after a restart, counts anew, and says so: to count again
 //! costs time, to believe in what was counted by somebody else may cost data.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the shell that reconciles the resource is built against this")
-)]
 
 mod address;
 mod course;

@@ -1,5 +1,6 @@
 //! The arguments of `tidegate controller`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -24,6 +25,15 @@ pub(crate) struct Arguments {
     /// For how long the Lease is valid without being renewed: another controller takes over after that, at the latest
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = lease_duration)]
     pub(super) lease_duration: Duration,
+
+    /// Where /metrics, /healthz and /readyz are answered; with port 0 a free one is taken, and logged
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: SocketAddr,
+
+    /// How the REST service of a deployment is reached by a controller outside of its cluster; {deployment}, {namespace} and {port}
+    /// are filled in. http://{deployment}-rest.{namespace}:{port} when not given
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) flink_rest_address: Option<String>,
 
     /// How log lines are written to standard error; RUST_LOG chooses which
     #[arg(long, value_enum, default_value_t = Log::Text)]

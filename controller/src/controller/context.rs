@@ -1,23 +1,48 @@
-//! What all reconciles share.
+//! What all looks share, for as long as this process leads.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::DefaultBackoff;
+use tokio::sync::mpsc::UnboundedSender;
 
+use super::Watched;
 use super::desk::Desk;
 use super::lease::Leadership;
+use super::listen::Pulse;
+use super::metrics::Metrics;
+use crate::checks::{Checks, Unusable};
 
 /// The name under which the controller writes.
 pub(super) const MANAGER: &str = "tidegate-controller";
 
-pub(super) struct Context {
+/// Names a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+/// What outlives a time of leading.
+#[derive(Clone)]
+pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) leadership: Leadership,
+    /// How the REST services of deployments are reached, when not by their names.
+    pub(super) rest_address: Option<String>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+/// See above.
+pub(super) struct Context {
+    pub(super) shared: Shared,
     pub(super) recorder: Recorder,
+    checks: Mutex<Checks<Key>>,
     /// By the uid of the resource.
     kept: Mutex<HashMap<String, Kept>>,
 }
@@ -31,11 +56,26 @@ struct Kept {
 }
 
 impl Context {
-    pub(super) fn new(client: Client, leadership: Leadership) -> Context {
-        let instance = Some(leadership.identity().to_owned());
+    /// Nothing is known of any resource. One of whose checks there is news is sent to `wake`.
+    pub(super) fn new(shared: Shared, wake: UnboundedSender<Key>) -> Result<Context, Unusable> {
+        let instance = Some(shared.leadership.identity().to_owned());
         let reporter = Reporter { controller: MANAGER.to_owned(), instance };
-        let recorder = Recorder::new(client.clone(), reporter);
-        Context { client, leadership, recorder, kept: Mutex::default() }
+        let recorder = Recorder::new(shared.client.clone(), reporter);
+        let checks = Mutex::new(Checks::new(shared.client.clone(), tidegate_agent::now(), wake)?);
+        Ok(Context { shared, recorder, checks, kept: Mutex::default() })
+    }
+
+    /// Whether the Lease is held, by a live read.
+    pub(super) async fn leads(&self) -> Result<bool, kube::Error> {
+        let leads = self.shared.leadership.is_held().await;
+        if leads.is_ok() {
+            self.shared.pulse.contact(std::time::Instant::now());
+        }
+        leads
+    }
+
+    pub(super) fn checks(&self) -> MutexGuard<'_, Checks<Key>> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn desk(&self, uid: &str) -> Arc<tokio::sync::Mutex<Desk>> {
@@ -52,15 +92,20 @@ impl Context {
         self.with(|kept| kept.entry(uid.to_owned()).or_default().backoff = DefaultBackoff::default());
     }
 
-    pub(super) fn forget(&self, uid: &str) {
+    /// The resource is no more.
+    pub(super) fn forget(&self, key: &Key, uid: &str) {
         self.with(|kept| kept.remove(uid));
-    }
-
-    pub(super) fn forget_all(&self) {
-        self.with(HashMap::clear);
+        self.checks().forget(key);
+        self.shared.metrics.forget(&key.namespace, &key.name);
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, Kept>) -> T) -> T {
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<&Key> for ObjectRef<Watched> {
+    fn from(key: &Key) -> ObjectRef<Watched> {
+        ObjectRef::new(&key.name).within(&key.namespace)
     }
 }

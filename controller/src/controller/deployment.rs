@@ -1,8 +1,7 @@
 //! From what a driver tells of a job to what the planner takes.
 
 use tidegate::flink::{self, Driver, JobId, JobState, Status};
-use tidegate_protocol::identity::Member;
-use tidegate_protocol::identity::Snapshot;
+use tidegate_protocol::identity::{CheckpointId, Member, Snapshot};
 use tidegate_protocol::rollout::{Checkpoints, Deployment, End, Job, Launch, Revision, Savepoint, Scale};
 
 /// How much of an exception is shown.
@@ -17,17 +16,16 @@ pub(super) async fn look(
     ran: bool,
 ) -> Result<Option<Deployment>, flink::Error> {
     let Some(status) = driver.status(job).await? else { return Ok(None) };
-    let failures = driver.failures(job).await;
-    // A job that is just being made has no statistics yet, and none are missed.
-    let checkpoints = match driver.checkpoints(job).await {
-        Ok(checkpoints) => Some(checkpoints),
-        Err(_) if !status.state.has_ended() && !status.is_running() => None,
-        Err(error) => return Err(error),
+    // A job that is just being made has no statistics yet, and one whose cluster went with it has none any more.
+    let has_ended = status.state.has_ended();
+    let is_excused = if has_ended { driver.makes_clusters() } else { !status.is_running() };
+    let failures = match driver.failures(job).await {
+        Err(_) if is_excused => Vec::new(),
+        told => told?,
     };
-    let failures = match failures {
-        Ok(failures) => failures,
-        Err(_) if !status.state.has_ended() && !status.is_running() => Vec::new(),
-        Err(error) => return Err(error),
+    let checkpoints = match driver.checkpoints(job).await {
+        Err(_) if is_excused => None,
+        told => Some(told?),
     };
     let exception = failures.first().map(|failure| cut(&failure.cause));
     Ok(Some(Deployment {
@@ -39,8 +37,8 @@ pub(super) async fn look(
         checkpoints: checkpoints
             .map(|told| checkpoints_of(&told, launch.member, status.state))
             .unwrap_or_default(),
-        scale: scale_of(&status),
-        high_availability: false,
+        scale: driver.scale(job).await?.map(scale).or_else(|| scale_of(&status)),
+        high_availability: driver.has_high_availability(job).await?,
     }))
 }
 
@@ -101,6 +99,11 @@ fn checkpoints_of(told: &flink::Checkpoints, member: Member, state: JobState) ->
     Checkpoints { completed: told.counts.completed, failed: told.counts.failed, newest }
 }
 
+fn scale(told: flink::Scale) -> Scale {
+    let flink::Scale { parallelism, job_managers, task_managers } = told;
+    Scale { parallelism, job_managers, task_managers }
+}
+
 fn scale_of(status: &Status) -> Option<Scale> {
     let largest = status.vertices.iter().map(|vertex| vertex.parallelism).max();
     let parallelism = status.parallelism.or(largest);
@@ -112,6 +115,11 @@ pub(super) fn numbered(told: &flink::Checkpoints, member: Member, path: &str) ->
     let mut all = told.savepoint.iter().chain(&told.recent);
     let found = all.find(|one| one.restorable.as_deref().is_some_and(|known| is_same(known, path)))?;
     Some(Savepoint { snapshot: Snapshot { member, checkpoint: found.id }, path: path.to_owned() })
+}
+
+/// The savepoint at that path, when nobody can tell its number any more.
+pub(super) fn unnumbered(member: Member, path: String) -> Savepoint {
+    Savepoint { snapshot: Snapshot { member, checkpoint: CheckpointId(0) }, path }
 }
 
 /// Flink writes the scheme of a path with one slash or with three.

@@ -5,7 +5,7 @@ use tidegate_protocol::document::Document;
 use tidegate_protocol::edit;
 use tidegate_protocol::identity::Member;
 use tidegate_protocol::request::Request;
-use tidegate_protocol::rollout::{Action, Launch, Operation, OperationKind, Savepoint, Version};
+use tidegate_protocol::rollout::{Action, Operation, OperationKind, Savepoint, Version};
 use tidegate_protocol::time::When;
 use tracing::info;
 
@@ -43,16 +43,28 @@ impl Desk {
                 self.change(world, change).await
             }
             Action::Forget { member } => self.change(world, |document| forget(document, *member)).await,
-            Action::Cancel { launch } | Action::Delete { launch } => self.cancel(subject, *launch).await,
-            // Nothing of a job is kept on a cluster that is not its own.
-            Action::ClearHighAvailability { .. } | Action::Release => Ok(()),
+            Action::Cancel { launch } => {
+                let (driver, job) = self.job(subject, *launch)?;
+                driver.cancel(&job).await?;
+                Ok(())
+            }
+            Action::Delete { launch } => {
+                let (driver, job) = self.job(subject, *launch)?;
+                driver.delete(&job).await?;
+                Ok(())
+            }
+            Action::ClearHighAvailability { launch } => {
+                let (driver, job) = self.job(subject, *launch)?;
+                driver.clear_high_availability(&job).await?;
+                Ok(())
+            }
+            Action::Release => Ok(()),
             Action::Drop { operation, savepoint } => self.dispose(subject, *operation, savepoint).await,
         }
     }
 
     async fn take(&mut self, subject: &Subject<'_>, operation: Operation) -> Result<(), Problem> {
-        let driver = self.driver_of(subject, operation.launch)?;
-        let job = driver.job_id(&launch_of(subject.uid, subject.name, operation.launch));
+        let (driver, job) = self.job(subject, operation.launch)?;
         let name = operation_of(operation)?;
         match operation.kind {
             OperationKind::Stop => driver.stop(&job, &name).await?,
@@ -82,12 +94,6 @@ impl Desk {
                 Err(error.into())
             }
         }
-    }
-
-    async fn cancel(&mut self, subject: &Subject<'_>, launch: Launch) -> Result<(), Problem> {
-        let driver = self.driver_of(subject, launch)?;
-        driver.cancel(&driver.job_id(&launch_of(subject.uid, subject.name, launch))).await?;
-        Ok(())
     }
 
     async fn dispose(

@@ -69,6 +69,11 @@ impl Leadership {
         let _ = self.told.clone().wait_for(|leads| !*leads).await;
     }
 
+    /// Whether the API server answers.
+    pub(super) async fn is_in_reach(&self) -> bool {
+        self.leases.get(NAME).await.is_ok()
+    }
+
     /// Whether the Lease is this process's own and still valid, by a live read.
     pub(super) async fn is_held(&self) -> Result<bool, kube::Error> {
         if !*self.told.borrow() {

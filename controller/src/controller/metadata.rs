@@ -63,20 +63,22 @@ impl Kept {
     }
 }
 
+/// Whether finalizer and annotation are there; nothing is put into a resource that is being deleted.
+pub(super) fn is_kept(resource: &FlinkBlueGreenDeployment, kept: &Kept) -> Result<bool, Problem> {
+    let text = serde_json::to_string(kept)?;
+    let has_annotation = text.len() > LONGEST || resource.annotations().get(ANNOTATION) == Some(&text);
+    let has_finalizer = resource.finalizers().iter().any(|there| there == FINALIZER);
+    Ok(resource.meta().deletion_timestamp.is_some() || has_annotation && has_finalizer)
+}
+
 /// Puts finalizer and annotation there, where they are not; returns the resource as it is then. A conflict means that it was changed
-/// since it was read. Nothing is put into one that is being deleted.
+/// since it was read.
 pub(super) async fn keep(
     resources: &Api<FlinkBlueGreenDeployment>,
     resource: &FlinkBlueGreenDeployment,
     kept: &Kept,
 ) -> Result<Option<FlinkBlueGreenDeployment>, Problem> {
-    if resource.meta().deletion_timestamp.is_some() {
-        return Ok(None);
-    }
-    let text = serde_json::to_string(kept)?;
-    let is_too_long = text.len() > LONGEST;
-    let has_annotation = is_too_long || resource.annotations().get(ANNOTATION) == Some(&text);
-    if has_annotation && resource.finalizers().iter().any(|there| there == FINALIZER) {
+    if is_kept(resource, kept)? {
         return Ok(None);
     }
     let mut metadata = json!({
@@ -86,7 +88,8 @@ pub(super) async fn keep(
         "resourceVersion": resource.resource_version(),
         "finalizers": [FINALIZER],
     });
-    if !is_too_long {
+    let text = serde_json::to_string(kept)?;
+    if text.len() <= LONGEST {
         metadata["annotations"] = json!({ ANNOTATION: text });
     }
     let own = json!({

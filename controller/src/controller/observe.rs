@@ -1,26 +1,30 @@
 //! One look at the world: deployments first, then the document, then the reports.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tidegate::flink::{self, Driver, Taking};
+use tidegate_protocol::conductor::Seen;
 use tidegate_protocol::document::Document;
 use tidegate_protocol::identity::Member;
 use tidegate_protocol::rollout::{
-    Asked, Deployment, Launch, Observation, Operation, OperationKind, Phase, Progress, Purpose, Record,
+    Asked, Deployment, Launch, Observation, Operation, OperationKind, Phase, Plan, Progress, Purpose, Record,
     Revision, Sight, Verdict, Wanted,
 };
 use tidegate_protocol::time::WallTime;
 
 use super::desk::Desk;
+use super::drivers::Home;
+use super::metrics::Look;
 use super::problem::Problem;
-use super::source::{Sources, cluster_of, driver_for, job_spec, launch_of, start_from, version_of};
+use super::source::{Sources, cluster_of, job_spec, launch_of, start_from, version_of};
 use super::store::Contents;
 use super::{deployment, inventory};
 use crate::resource::intent::Intent;
 
 /// The resource, as one look goes by it.
+#[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
+    pub(super) home: Home<'a>,
     pub(super) uid: &'a str,
     pub(super) name: &'a str,
     pub(super) intent: &'a Intent,
@@ -39,14 +43,14 @@ pub(super) struct World {
     /// `None`: the store cannot be used.
     pub(super) contents: Option<Contents>,
     placed: Option<String>,
-    checks: BTreeMap<String, Verdict>,
+    /// What the checks come to so far.
+    pub(super) checks: BTreeMap<String, Verdict>,
     /// What could not be seen.
     pub(super) problems: Vec<Problem>,
 }
 
 impl World {
     pub(super) fn observation<'a>(&'a self, subject: &Subject<'a>) -> Observation<'a> {
-        static NOBODY: BTreeMap<Member, tidegate_protocol::conductor::Seen> = BTreeMap::new();
         Observation {
             record: subject.record,
             wanted: subject.wanted,
@@ -58,12 +62,23 @@ impl World {
                     contents.document.as_ref().map_or(Sight::Absent, |known| Sight::Seen(&known.0))
                 }
             },
-            reports: self.contents.as_ref().map_or(&NOBODY, |contents| &contents.reports),
+            reports: self.reports(),
             placed: self.placed.as_deref(),
             checks: &self.checks,
             asked: subject.asked,
             deleting: subject.deleting,
         }
+    }
+
+    /// For the metrics.
+    pub(super) fn measure<'a>(&'a self, subject: &Subject<'a>, plan: &'a Plan) -> Look<'a> {
+        let (document, reports, checks) = (self.document(), self.reports(), &self.checks);
+        Look { before: subject.record, plan, document, reports, checks, now: subject.now }
+    }
+
+    fn reports(&self) -> &BTreeMap<Member, Seen> {
+        static NONE: BTreeMap<Member, Seen> = BTreeMap::new();
+        self.contents.as_ref().map_or(&NONE, |contents| &contents.reports)
     }
 
     pub(super) fn document(&self) -> Option<&Document> {
@@ -93,45 +108,19 @@ impl Desk {
             let seen = self.progress(subject, operation, &mut problems).await;
             operations.extend(seen.map(|seen| (operation, seen)));
         }
-        deployments.retain(|launch, seen| is_there(subject, &operations, *launch, seen));
+        for launch in deployments.keys().copied().collect::<Vec<Launch>>() {
+            let stays = self.driver_of(subject, launch).is_ok_and(|driver| driver.makes_clusters());
+            if !stays && !is_there(subject, &operations, launch, &deployments[&launch]) {
+                deployments.remove(&launch);
+            }
+        }
         let contents = match rollout {
             Ok(rollout) => self.contents(&rollout).await,
             Err(problem) => Err(problem),
         };
         let contents = contents.map_err(|problem| problems.push(problem)).ok();
         let placed = contents.as_ref().and_then(Contents::placed);
-        let pending = || Verdict::Pending("it is not run yet".to_owned());
-        let checks = subject.intent.checks.iter().map(|check| (check.name.clone(), pending())).collect();
-        Ok(World { deployments, operations, contents, placed, checks, problems })
-    }
-
-    /// Who runs the jobs of that source.
-    pub(super) fn driver(
-        &mut self,
-        subject: &Subject<'_>,
-        source: &crate::resource::intent::source::Source,
-    ) -> Result<Arc<dyn Driver>, Problem> {
-        let directory = subject.intent.savepoint_directory.as_ref();
-        let key = format!("{} {}", cluster_of(source), directory.map_or("", String::as_str));
-        if let Some(driver) = self.drivers.get(&key) {
-            return Ok(Arc::clone(driver));
-        }
-        let driver = driver_for(source, directory)?;
-        self.drivers.insert(key, Arc::clone(&driver));
-        Ok(driver)
-    }
-
-    /// Who runs that launch: by what it was made from, and if that is not known, by what is wanted.
-    pub(super) fn driver_of(
-        &mut self,
-        subject: &Subject<'_>,
-        launch: Launch,
-    ) -> Result<Arc<dyn Driver>, Problem> {
-        let known =
-            version_of(subject.record, launch).and_then(|version| subject.sources.of(&version.revision));
-        let active = || subject.sources.of(&subject.record.active.as_ref()?.revision);
-        let source = known.or_else(active).unwrap_or(&subject.intent.source);
-        self.driver(subject, source)
+        Ok(World { deployments, operations, contents, placed, checks: BTreeMap::new(), problems })
     }
 
     async fn look_at(
@@ -142,14 +131,13 @@ impl Desk {
     ) -> Option<Deployment> {
         let version = version_of(subject.record, launch)?;
         let revision = &version.revision;
-        let driver = match self.driver_of(subject, launch) {
-            Ok(driver) => driver,
+        let (driver, job) = match self.job(subject, launch) {
+            Ok(found) => found,
             Err(problem) => {
                 problems.push(problem);
                 return Some(deployment::unknown(revision));
             }
         };
-        let job = driver.job_id(&launch_of(subject.uid, subject.name, launch));
         match deployment::look(driver.as_ref(), &job, launch, revision, version.ran).await {
             Ok(None) => self.refused.get(&launch).map(|reason| deployment::refused(revision, reason)),
             Ok(Some(seen)) => {
@@ -226,28 +214,11 @@ impl Desk {
         clusters.extend(revisions.map(|source| (cluster_of(source), source)));
         for source in clusters.into_values() {
             let driver = self.driver(subject, source)?;
-            let jobs = match driver.jobs().await {
-                Ok(jobs) => jobs,
+            match others_of(driver.as_ref(), subject, &launches).await {
+                Ok(others) => found.extend(others),
                 // With nothing in the record, what is there must be seen before anything is started.
                 Err(error) if subject.record.active.is_none() => return Err(error.into()),
-                Err(error) => {
-                    problems.push(error.into());
-                    continue;
-                }
-            };
-            let alive: BTreeSet<&flink::JobId> =
-                jobs.iter().filter(|job| !job.state.has_ended()).map(|job| &job.id).collect();
-            if alive.is_empty() {
-                continue;
-            }
-            for launch in &launches {
-                let job = driver.job_id(&launch_of(subject.uid, subject.name, *launch));
-                if !alive.contains(&job) {
-                    continue;
-                }
-                let revision = subject.sources.of_launch(*launch).unwrap_or(Revision("unknown".to_owned()));
-                let seen = deployment::look(driver.as_ref(), &job, *launch, &revision, true).await;
-                found.extend(seen?.map(|seen| (*launch, seen)));
+                Err(error) => problems.push(error.into()),
             }
         }
         Ok(found)
@@ -279,8 +250,7 @@ impl Desk {
         subject: &Subject<'_>,
         operation: Operation,
     ) -> Result<Option<Progress>, Problem> {
-        let driver = self.driver_of(subject, operation.launch)?;
-        let job = driver.job_id(&launch_of(subject.uid, subject.name, operation.launch));
+        let (driver, job) = self.job(subject, operation.launch)?;
         let taking = match operation.kind {
             OperationKind::Stop => Taking::Stop,
             OperationKind::Snapshot | OperationKind::Pin => Taking::Savepoint,
@@ -292,13 +262,52 @@ impl Desk {
             Some(flink::Progress::Running) => Some(Progress::Running),
             Some(flink::Progress::Failed(reason)) => Some(Progress::Failed(reason)),
             Some(flink::Progress::Done(savepoint)) => {
-                let told = driver.checkpoints(&job).await?;
-                let numbered = deployment::numbered(&told, operation.launch.member, &savepoint.path);
+                let member = operation.launch.member;
+                let numbered = match driver.checkpoints(&job).await {
+                    Ok(told) => deployment::numbered(&told, member, &savepoint.path),
+                    // The cluster went with its job. Its member goes on from there itself, and no number is compared.
+                    Err(_) if taking == Taking::Stop && driver.makes_clusters() => {
+                        Some(deployment::unnumbered(member, savepoint.path))
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 // Its statistics come some seconds after it.
                 Some(numbered.map_or(Progress::Running, Progress::Done))
             }
         })
     }
+}
+
+/// The deployments of this resource that a driver has and the record does not know.
+async fn others_of(
+    driver: &dyn Driver,
+    subject: &Subject<'_>,
+    launches: &BTreeSet<Launch>,
+) -> Result<BTreeMap<Launch, Deployment>, flink::Error> {
+    let known = inventory::known(subject.record);
+    let mut found: BTreeMap<Launch, flink::JobId> = BTreeMap::new();
+    if driver.makes_clusters() {
+        let deployed = driver.deployments(subject.uid).await?.into_iter();
+        let launch = |one: &flink::Launch| Launch { member: one.member, number: one.attempt };
+        found.extend(deployed.map(|one| (launch(&one.launch), one.job)));
+        found.retain(|launch, _| !known.contains(launch));
+    } else {
+        let jobs = driver.jobs().await?;
+        let alive: BTreeSet<&flink::JobId> =
+            jobs.iter().filter(|job| !job.state.has_ended()).map(|job| &job.id).collect();
+        let named = |launch: &Launch| {
+            let job = driver.job_id(&launch_of(subject.uid, subject.name, *launch));
+            alive.contains(&job).then_some((*launch, job))
+        };
+        found.extend(launches.iter().filter(|_| !alive.is_empty()).filter_map(named));
+    }
+    let mut seen = BTreeMap::new();
+    for (launch, job) in found {
+        let revision = subject.sources.of_launch(launch).unwrap_or(Revision("unknown".to_owned()));
+        let told = deployment::look(driver, &job, launch, &revision, true).await?;
+        seen.extend(told.map(|told| (launch, told)));
+    }
+    Ok(seen)
 }
 
 /// The name of an operation, as a driver takes it.

@@ -57,9 +57,6 @@ pub(super) enum Problem {
     /// An operation has a name that no driver takes.
     #[error("{}: {_0}", self.code())]
     Name(String),
-    /// Nobody can run it.
-    #[error("{}: no driver is there for spec.template; use spec.job", self.code())]
-    NoDriver,
     /// The document does not allow what was planned.
     #[error("{}: {_0}; look at the cutover document with tidegate status", self.code())]
     NotAllowed(#[from] tidegate_protocol::document::NotAllowed),
@@ -83,7 +80,6 @@ impl Problem {
             Problem::Different { .. } => "JobNotAsAsked",
             Problem::LeftBehind(_) => "LeftBehind",
             Problem::Name(_) => "OperationUnreadable",
-            Problem::NoDriver => "DriverMissing",
             Problem::NotAllowed(_) => "NotAllowed",
             Problem::Status(_) => "StatusUnwritable",
         }
@@ -104,7 +100,6 @@ impl Problem {
             | Problem::Different { .. }
             | Problem::LeftBehind(_)
             | Problem::Name(_)
-            | Problem::NoDriver
             | Problem::NotAllowed(_)
             | Problem::Status(_) => false,
         }

@@ -1,10 +1,9 @@
 //! What versions are made from, and who runs them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use tidegate::flink::rest::{RestDriver, Settings};
-use tidegate::flink::{self, Driver, JobSpec, StartFrom};
+use serde_json::{Value, json};
+use tidegate::flink::{self, JobSpec, StartFrom};
 use tidegate_protocol::document::{HandOver, LatePolicy};
 use tidegate_protocol::rollout::{Launch, Record, Revision, Start, Version};
 
@@ -12,7 +11,11 @@ use super::metadata::Kept;
 use super::problem::Problem;
 use crate::resource::intent::Intent;
 use crate::resource::intent::source::Source;
+use crate::resource::spec::Template;
 use crate::resource::status::Status;
+
+/// The annotation of a deployment that says what it was made from.
+const REVISION: &str = "tidegate.io/revision";
 
 /// The sources of all versions that are, or may be launched again.
 #[derive(Clone, Debug, Default)]
@@ -60,22 +63,7 @@ pub(super) fn version_of(record: &Record, launch: Launch) -> Option<&Version> {
 pub(super) fn cluster_of(source: &Source) -> String {
     match source {
         Source::Job(job) => job.url.clone(),
-        Source::Template(_) => "template".to_owned(),
-    }
-}
-
-/// Who runs the jobs of that source.
-pub(super) fn driver_for(
-    source: &Source,
-    savepoint_directory: Option<&String>,
-) -> Result<Arc<dyn Driver>, Problem> {
-    match source {
-        Source::Job(job) => {
-            let settings =
-                Settings { savepoint_directory: savepoint_directory.cloned(), ..Settings::new(&job.url) };
-            Ok(Arc::new(RestDriver::new(settings)?))
-        }
-        Source::Template(_) => Err(Problem::NoDriver),
+        Source::Template(_) => "the deployments of the namespace".to_owned(),
     }
 }
 
@@ -111,11 +99,14 @@ pub(super) fn job_spec(name: &str, intent: &Intent, version: &Version, source: &
             let text = |field: &str| Some(template.spec.get("job")?.get(field)?.as_str()?.to_owned());
             JobSpec {
                 entry_class: text("entryClass"),
-                deployment: Some(serde_json::Value::Object(template.spec.clone())),
+                deployment: Some(deployment(template, version)),
                 ..JobSpec::new(text("jarURI").unwrap_or_default())
             }
         }
     };
+    if let (Some(directory), Source::Template(_)) = (&intent.savepoint_directory, source) {
+        spec.configuration.insert("execution.checkpointing.savepoint-dir".to_owned(), directory.clone());
+    }
     spec.name = Some(format!("{name}-{}", version.launch));
     spec.parallelism = version.scale.and_then(|scale| scale.parallelism).or(spec.parallelism);
     // The new version must not inherit the sinks' state of the other color.
@@ -134,6 +125,24 @@ pub(super) fn job_spec(name: &str, intent: &Intent, version: &Version, source: &
         spec.configuration.entry(key.to_owned()).or_insert(value);
     }
     spec
+}
+
+/// The template in the size that the version has, or had when it was stopped; its revision stands in an annotation.
+fn deployment(template: &Template, version: &Version) -> Value {
+    let mut deployment = json!(template);
+    if !deployment["metadata"].is_object() {
+        deployment["metadata"] = json!({});
+    }
+    deployment["metadata"]["annotations"][REVISION] = version.revision.0.as_str().into();
+    let scale = version.scale.unwrap_or_default();
+    for (part, replicas) in [("jobManager", scale.job_managers), ("taskManager", scale.task_managers)] {
+        // Where the template does not say how many, the operator does.
+        let says = template.spec.get(part).is_some_and(|part| part.get("replicas").is_some());
+        if let Some(replicas) = replicas.filter(|_| says) {
+            deployment["spec"][part]["replicas"] = replicas.into();
+        }
+    }
+    deployment
 }
 
 /// What the first document of the rollout is made with.

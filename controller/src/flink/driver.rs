@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tidegate_protocol::identity::CheckpointId;
 
 use super::{
-    Capacity, Checkpoints, Difference, Error, Failure, Flow, JobId, JobSpec, Launch, Listed, Operation,
-    Progress, Savepoint, StartFrom, Status, Submission, Taking, find,
+    Capacity, Checkpoints, Deployed, Difference, Error, Failure, Flow, JobId, JobSpec, Launch, Listed,
+    Operation, Progress, Savepoint, Scale, StartFrom, Status, Submission, Taking, find,
 };
 
 /// Jobs of one cluster, or of one namespace of clusters.
@@ -92,6 +92,37 @@ pub trait Driver: Send + Sync + Debug {
     /// The job's end without a savepoint: what its sinks have not committed is lost. Done, when the job is at its end,
     /// whatever end, or unknown.
     async fn cancel(&self, job: &JobId) -> Result<Progress<()>, Error>;
+
+    /// Whether each launch gets a cluster of its own, which stays when its job has ended until it is deleted. Where jobs share a
+    /// cluster that was there before, nothing is left of one that has ended.
+    fn makes_clusters(&self) -> bool {
+        false
+    }
+
+    /// All deployments of that owner, those that are being deleted included; none where jobs share a cluster.
+    async fn deployments(&self, _owner: &str) -> Result<Vec<Deployed>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// How large the job's deployment is; `None` where it has none of its own.
+    async fn scale(&self, _job: &JobId) -> Result<Option<Scale>, Error> {
+        Ok(None)
+    }
+
+    /// Removes the job's deployment, and ends the job if it still runs; checkpoints and savepoints stay.
+    async fn delete(&self, job: &JobId) -> Result<Progress<()>, Error> {
+        self.cancel(job).await
+    }
+
+    /// Whether there is high-availability data of the job.
+    async fn has_high_availability(&self, _job: &JobId) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    /// Removes the high-availability data of a job that has ended.
+    async fn clear_high_availability(&self, _job: &JobId) -> Result<Progress<()>, Error> {
+        Ok(Progress::Done(()))
+    }
 
     /// Deletes a savepoint that nothing needs any more; one that is not there is deleted.
     async fn dispose(&self, savepoint: &str) -> Result<(), Error>;

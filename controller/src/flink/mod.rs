@@ -12,6 +12,7 @@ mod job;
 pub mod rest;
 mod spec;
 
+pub use deployment::{Deployed, Scale};
 pub use driver::Driver;
 pub use error::{Error, Problem};
 pub use identity::{BadName, JobId, Launch, Operation};

@@ -7,7 +7,7 @@ use super::api::Api;
 use super::names::{ENDED, LAST_SAVEPOINT};
 use super::view::Deployment;
 use super::{looks, remove};
-use crate::flink::{Driver as _, Error, JobId, JobState, Operation, Progress, Savepoint};
+use crate::flink::{Driver as _, Error, JobId, JobState, Operation, Progress, Savepoint, Taking};
 
 pub(super) async fn stop(
     api: &Api,
@@ -37,6 +37,26 @@ pub(super) async fn stop(
         suspend(api, &asked, &deployment, annotations).await?;
     }
     Ok(progress)
+}
+
+/// How far a stop is; `None`: it was never asked for. One that was is seen to its end, so that the resource knows of it.
+pub(super) async fn look(
+    api: &Api,
+    job: &JobId,
+    operation: &Operation,
+) -> Result<Option<Progress<Savepoint>>, Error> {
+    let asked = format!("look for the stop of job {job} ({operation})");
+    let Some(deployment) = api.deployment(&asked, job).await? else { return Ok(None) };
+    let was_asked = match looks::told(api, &deployment).await {
+        _ if deployment.ended().is_some() => true,
+        Ok(Some(_)) => {
+            let (rest, id) = api.rest_of(&asked, job).await?;
+            rest.look(&id, operation, Taking::Stop).await?.is_some()
+        }
+        Ok(None) => deployment.state().has_ended(),
+        Err(error) => return Err(error),
+    };
+    if was_asked { stop(api, job, operation).await.map(Some) } else { Ok(None) }
 }
 
 /// What is known of a job that has ended, when its JobManager is gone.

@@ -23,7 +23,7 @@ use tidegate_protocol::identity::CheckpointId;
 
 use super::{
     Capacity, Checkpoints, Difference, Driver, Error, Failure, Flow, JobId, JobSpec, JobState, Launch,
-    Listed, Operation, Progress, Savepoint, StartFrom, Status, Submission,
+    Listed, Operation, Progress, Savepoint, StartFrom, Status, Submission, Taking,
 };
 use api::Api;
 pub use settings::Settings;
@@ -180,6 +180,42 @@ impl Driver for DeploymentDriver {
 
     async fn stop(&self, job: &JobId, operation: &Operation) -> Result<Progress<Savepoint>, Error> {
         ends::stop(&self.api, job, operation).await
+    }
+
+    async fn look(
+        &self,
+        job: &JobId,
+        operation: &Operation,
+        taking: Taking,
+    ) -> Result<Option<Progress<Savepoint>>, Error> {
+        match taking {
+            Taking::Savepoint => snapshot::look(&self.api, job, operation).await,
+            Taking::Stop => ends::look(&self.api, job, operation).await,
+        }
+    }
+
+    fn makes_clusters(&self) -> bool {
+        true
+    }
+
+    async fn deployments(&self, owner: &str) -> Result<Vec<Deployed>, Error> {
+        DeploymentDriver::deployments(self, owner).await
+    }
+
+    async fn scale(&self, job: &JobId) -> Result<Option<Scale>, Error> {
+        DeploymentDriver::scale(self, job).await
+    }
+
+    async fn delete(&self, job: &JobId) -> Result<Progress<()>, Error> {
+        DeploymentDriver::delete(self, job).await
+    }
+
+    async fn has_high_availability(&self, job: &JobId) -> Result<bool, Error> {
+        DeploymentDriver::has_high_availability(self, job).await
+    }
+
+    async fn clear_high_availability(&self, job: &JobId) -> Result<Progress<()>, Error> {
+        DeploymentDriver::clear_high_availability(self, job).await
     }
 
     async fn cancel(&self, job: &JobId) -> Result<Progress<()>, Error> {

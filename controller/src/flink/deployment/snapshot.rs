@@ -34,6 +34,17 @@ pub(super) async fn savepoint(
     Ok(Progress::Running)
 }
 
+/// What has become of it; `None`: it was never asked for.
+pub(super) async fn look(
+    api: &Api,
+    job: &JobId,
+    operation: &Operation,
+) -> Result<Option<Progress<Savepoint>>, Error> {
+    let asked = format!("look for the savepoint of job {job} ({operation})");
+    let (snapshots, name) = (api.snapshots(), names::snapshot(job, operation));
+    Ok(api.ask(&asked, false, snapshots.get_opt(&name)).await?.map(|there| outcome(&there)))
+}
+
 /// One try, since the operation is one snapshot. It stays when its resource is deleted: a deletion that has to dispose of it
 /// waits for ever once its job has ended.
 fn manifest(name: &str, deployment: &Deployment) -> Value {

@@ -46,7 +46,11 @@ impl RestDriver {
 
     /// The same for another cluster, with the same credentials.
     pub(in crate::flink) fn at(&self, address: &str) -> Result<RestDriver, Error> {
-        Ok(RestDriver { http: self.http.at(address)?, slots: self.slots })
+        Ok(RestDriver {
+            http: self.http.at(address)?,
+            slots: self.slots,
+            savepoint_directory: self.savepoint_directory.clone(),
+        })
     }
 }
 
