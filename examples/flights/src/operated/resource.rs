@@ -43,6 +43,14 @@ pub(super) fn manifest(source: &Value) -> String {
             // A year goes by within minutes: this is some seconds of them.
             "lag": { "allowed": "240h", "hold": "1s" },
         },
+        "checks": [{
+            "name": "backpressure",
+            "interval": "1s",
+            "count": 3,
+            // It reads all that the old version has read since the savepoint.
+            "failureLimit": 100,
+            "builtIn": { "backpressurePercent": 90 },
+        }],
         "watch": "20s",
         "deletionDelay": "2s",
     });
