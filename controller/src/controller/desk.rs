@@ -19,6 +19,8 @@ pub(super) struct Desk {
     pub(super) observer: Observer,
     /// Connections, by cluster.
     pub(super) drivers: BTreeMap<String, Arc<dyn Driver>>,
+    /// Who runs the launches that the record does not know.
+    pub(super) found: BTreeMap<Launch, Arc<dyn Driver>>,
     /// Launches whose start was refused for good: asked again, the answer is the same.
     pub(super) refused: BTreeMap<Launch, String>,
     /// Savepoints that are disposed of, though their cluster remembers that they were taken.

@@ -47,6 +47,9 @@ impl Desk {
     ) -> Result<Arc<dyn Driver>, Problem> {
         let known = version_of(subject.record, launch);
         let known = known.and_then(|version| subject.sources.of(&version.revision));
+        if let (None, Some(driver)) = (known, self.found.get(&launch)) {
+            return Ok(Arc::clone(driver));
+        }
         let active = || subject.sources.of(&subject.record.active.as_ref()?.revision);
         let source = known.or_else(active).unwrap_or(&subject.intent.source);
         self.driver(subject, source)

@@ -1,6 +1,7 @@
 //! One look at the world: deployments first, then the document, then the reports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tidegate::flink::{self, Driver, Taking};
 use tidegate_protocol::conductor::Seen;
@@ -139,7 +140,13 @@ impl Desk {
             }
         };
         match deployment::look(driver.as_ref(), &job, launch, revision, version.ran).await {
-            Ok(None) => self.refused.get(&launch).map(|reason| deployment::refused(revision, reason)),
+            Ok(None) => {
+                // What was given up is gone.
+                let leftovers = &subject.record.leftovers;
+                let is_left = leftovers.iter().any(|leftover| leftover.version.launch == launch);
+                let reason = self.refused.get(&launch).filter(|_| !is_left);
+                reason.map(|reason| deployment::refused(revision, reason))
+            }
             Ok(Some(seen)) => {
                 if seen.job == tidegate_protocol::rollout::Job::Running && is_starting(subject.record, launch)
                 {
@@ -215,7 +222,11 @@ impl Desk {
         for source in clusters.into_values() {
             let driver = self.driver(subject, source)?;
             match others_of(driver.as_ref(), subject, &launches).await {
-                Ok(others) => found.extend(others),
+                Ok(others) => {
+                    let launches = others.keys().map(|launch| (*launch, Arc::clone(&driver)));
+                    self.found.extend(launches);
+                    found.extend(others);
+                }
                 // With nothing in the record, what is there must be seen before anything is started.
                 Err(error) if subject.record.active.is_none() => return Err(error.into()),
                 Err(error) => problems.push(error.into()),

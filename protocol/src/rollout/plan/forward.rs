@@ -71,6 +71,15 @@ impl Planner<'_> {
                 return self
                     .call("EarlierLaunch", format!("{other} is of the same member and has not ended"));
             }
+            let limit = self.observed.wanted.settings.deadlines.start_ms;
+            if let Some(failure) = self.overdue(since, limit, "the start") {
+                let failure = Failure { cause: Cause::StartFailed, ..failure };
+                if purpose.has_way_back() {
+                    return self.unsound(purpose, failure);
+                }
+                self.loud = Some(failure.cause.code());
+                self.wait("Starting", format!("{}; it is tried on", failure.message));
+            }
             return Turn::Act(Action::Start { version });
         }
         if job.is_some() && !created {

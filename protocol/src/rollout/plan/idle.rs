@@ -28,7 +28,11 @@ impl Planner<'_> {
         if !is_new && !wanted.suspended {
             return self.watch_active(&active);
         }
-        let Some(deployment) = self.deployment(active.launch) else { return self.lost(&active) };
+        let Some(deployment) = self.deployment(active.launch) else {
+            // It was never seen, and no gate of it has told of itself: there is no state that could be lost.
+            let was_never_there = !active.ran && !self.record.gated && !wanted.suspended;
+            return if was_never_there { self.repair(None, false) } else { self.lost(&active) };
+        };
         match &deployment.job {
             Job::Running => self.begin_when_alone(),
             Job::Ended(_) if wanted.suspended => self
@@ -162,7 +166,7 @@ impl Planner<'_> {
     }
 }
 
-fn adopted(launch: Launch, deployment: &Deployment) -> Version {
+pub(super) fn adopted(launch: Launch, deployment: &Deployment) -> Version {
     Version {
         launch,
         revision: deployment.revision.clone(),

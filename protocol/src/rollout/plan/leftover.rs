@@ -2,14 +2,16 @@
 
 use super::super::action::Action;
 use super::super::observation::Progress;
-use super::super::record::{Leftover, Operation, OperationKind, Way};
+use super::super::record::{Launch, Leftover, Operation, OperationKind, Way};
 use super::Planner;
+use super::idle::adopted;
 
 /// What becomes of a leftover: as it now is, or nothing when nothing of it is left; and what is to be done.
 type Fate = (Option<Leftover>, Option<Action>);
 
 impl Planner<'_> {
     pub(super) fn leftovers(&mut self) -> Option<Action> {
+        self.take_in_strays();
         let mut action = None;
         let leftovers = std::mem::take(&mut self.record.leftovers);
         for leftover in leftovers {
@@ -22,6 +24,24 @@ impl Planner<'_> {
             action = next;
         }
         action
+    }
+
+    /// Deployments that the record does not know: their start came through after it was given up, or the record was lost.
+    fn take_in_strays(&mut self) {
+        if self.record.active.is_none() {
+            return;
+        }
+        let known: Vec<Launch> = self.record.versions_mut().iter().map(|version| version.launch).collect();
+        let observed = self.observed;
+        for (launch, deployment) in observed.deployments.iter().filter(|(launch, _)| !known.contains(launch))
+        {
+            let had_output = self.document().is_some_and(|document| document.has_owned(launch.member));
+            self.tell(format!("found {launch}"), "it is there, and nothing was known of it");
+            self.leave_over(
+                adopted(*launch, deployment),
+                if had_output { Way::Retire } else { Way::Discard },
+            );
+        }
     }
 
     fn leftover(&mut self, mut leftover: Leftover) -> Fate {

@@ -385,6 +385,14 @@ impl Phase {
 }
 
 impl Purpose {
+    /// Another version goes on, or comes back, when this one is given up.
+    pub(in crate::rollout) fn has_way_back(&self) -> bool {
+        match self {
+            Purpose::Standby(_) | Purpose::InPlace { fallback: Some(_) } => true,
+            Purpose::First | Purpose::InPlace { fallback: None } | Purpose::Reclaim => false,
+        }
+    }
+
     /// The version that is to take over, when there is one.
     pub fn standby(&self) -> Option<&Version> {
         match self {

@@ -32,6 +32,56 @@ fn a_shell_that_dies_at_any_step_is_resumed() {
     }
 }
 
+/// A start that cannot be done, because there are too few slots or nobody answers, ends at its deadline like one that fails.
+#[test]
+fn a_version_that_cannot_be_started_is_given_up_at_the_deadline() {
+    let mut world = World::new(Strategy::BlueGreen);
+    world.until_idle();
+    world.refuses_starts = true;
+    world.want("good-1");
+    world.until("given up", |world| world.record.failed.is_some());
+    assert_eq!(world.record.failed.as_ref().unwrap().failure.cause, Cause::StartFailed);
+    assert_eq!(world.active(), "blue-1/good-0");
+    world.refuses_starts = false;
+    world.ask(Verb::Retry);
+    world.until_idle();
+    assert_eq!(world.active(), "green-2/good-1");
+}
+
+/// The answer to a start was lost, it was given up, and then its job is there after all.
+#[test]
+fn a_job_that_comes_to_run_after_it_was_given_up_is_taken_down() {
+    let mut world = World::new(Strategy::BlueGreen);
+    world.until_idle();
+    let start = Start::Empty;
+    let (launch, revision) = ("green-7".parse().unwrap(), Revision("good-1".to_owned()));
+    let stray = Version { launch, revision, start, scale: None, ran: false, rooted: false };
+    world.execute(Action::Start { version: stray });
+    world.rounds(1);
+    world.until_idle();
+    assert_eq!(world.live_launches(), ["blue-1".parse().unwrap()]);
+    assert!(!world.deployed.contains_key(&launch));
+}
+
+/// There is nothing to go back to: it is tried on, loudly, and another spec takes its place.
+#[test]
+fn the_first_version_is_tried_on_and_replaced_when_it_was_never_there() {
+    let mut world = World::new(Strategy::BlueGreen);
+    world.refuses_starts = true;
+    world.rounds(60);
+    let plan = world.plan();
+    let loud = plan.conditions.iter().find(|condition| condition.kind == ConditionKind::Degraded).unwrap();
+    assert!(loud.status && plan.action.is_some(), "{loud:?}");
+    // The shell has learnt that it can never be started, and has forgotten why.
+    if let Phase::Starting { created, .. } = &mut world.record.phase {
+        *created = true;
+    }
+    world.refuses_starts = false;
+    world.want("good-1");
+    world.until_idle();
+    assert_eq!(world.active(), "blue-1-2/good-1");
+}
+
 /// C7: whatever is under way, a deleted resource goes, with savepoints where that is possible.
 #[test]
 fn a_resource_that_is_deleted_at_any_step_is_let_go() {

@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) released: bool,
     pub(super) gated: bool,
     pub(super) store_away: bool,
+    /// Nothing comes of a start.
+    pub(super) refuses_starts: bool,
     pub(super) checks: BTreeMap<String, Verdict>,
     pub(super) deployed: BTreeMap<Launch, Deployed>,
     pub(super) operations: BTreeMap<Operation, Progress>,
@@ -95,6 +97,7 @@ impl World {
             released: false,
             gated: strategy == Strategy::BlueGreen,
             store_away: false,
+            refuses_starts: false,
             checks: BTreeMap::new(),
             deployed: BTreeMap::new(),
             operations: BTreeMap::new(),
@@ -269,7 +272,7 @@ impl World {
     }
 
     fn start(&mut self, version: Version) {
-        if self.deployed.contains_key(&version.launch) {
+        if self.deployed.contains_key(&version.launch) || self.refuses_starts {
             return;
         }
         let scale = version.scale.or(Some(Scale { parallelism: Some(2), ..Scale::default() }));
