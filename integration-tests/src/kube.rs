@@ -262,6 +262,14 @@ impl ControlPlane {
     /// When the server refuses.
     pub async fn create_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         self.kubectl(&["--namespace", namespace, "create", "serviceaccount", name]).await?;
+        self.account(namespace, name).await
+    }
+
+    /// A kubeconfig with a token of a service account that is there.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         let token =
             self.kubectl(&["--namespace", namespace, "create", "token", name, "--duration", "2h"]).await?;
         self.kubeconfig(&format!("{namespace}-{name}"), namespace, token.trim())

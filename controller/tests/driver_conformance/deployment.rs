@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
-use tidegate::flink::deployment::{DeploymentDriver, Settings};
-use tidegate::flink::{Driver, JobSpec};
+use tidegate::flink::deployment::{DeploymentDriver, Scale, Settings};
+use tidegate::flink::{Driver, JobId, JobSpec, JobState, Progress, StartFrom};
 use tidegate_integration_tests::java::job_jar;
 use tidegate_integration_tests::kube::ControlPlane;
 use tidegate_integration_tests::kubelet::{Kubelet, client};
 use tidegate_integration_tests::maven::Libraries;
 use tidegate_integration_tests::operator::{Artifacts, Operator};
 use tidegate_integration_tests::process::Process;
-use tidegate_integration_tests::{Scratch, workspace_root};
+use tidegate_integration_tests::{Observed, Scratch, wait_until, workspace_root};
 
+use super::laws::{self, DEADLINE, Stage, done, launch, operation};
 use super::bad_input;
-use super::laws::{self, Stage};
 
 const NAMESPACE: &str = "shop";
 
@@ -53,7 +53,8 @@ impl Cluster {
             owned: false,
             ..Settings::new(NAMESPACE)
         };
-        let driver = DeploymentDriver::new(client(&plane.admin()).await?, settings)?;
+        let account = plane.account(NAMESPACE, "tidegate").await?;
+        let driver = DeploymentDriver::new(client(&account).await?, settings)?;
         let folder = folder.display().to_string();
         Ok(Cluster { driver, jar, folder, kubelet, _operator: operator, _controllers: controllers, plane })
     }
@@ -111,9 +112,74 @@ impl Stage for Cluster {
 
 async fn on(folder: &Path, artifacts: &Artifacts) -> Result<()> {
     let cluster = Cluster::start(folder, artifacts).await?;
-    if std::env::var("ONLY_BAD").is_err() {
-        laws::run_all(&cluster).await?;
-    }
+    laws::run_all(&cluster).await?;
+    a_stopped_job_stays_stopped(&cluster).await.context("a stopped job stays stopped")?;
+    a_rollouts_deployments_are_found(&cluster).await.context("a rollout's deployments are found")?;
     bad_input::run_all(&cluster, folder).await?;
+    a_template_without_high_availability_is_refused(&cluster).await?;
+    what_is_deleted_is_gone(&cluster).await.context("what is deleted is gone")
+}
+
+fn blue() -> JobId {
+    JobId::new("laws-blue-blue-1")
+}
+
+/// FLINK-41262: its JobManager is still there, and is started anew when its pod is lost.
+async fn a_stopped_job_stays_stopped(cluster: &Cluster) -> Result<()> {
+    let (job, name) = (blue(), operation("laws-7-retire")?);
+    let Progress::Done(last) = cluster.driver.stop(&job, &name).await? else { bail!("it has not stopped") };
+    let selector = format!("app={job},component=jobmanager");
+    let pods = ["--namespace", NAMESPACE, "delete", "pods", "--grace-period=0", "--force", "--selector", &selector];
+    cluster.plane.kubectl(&pods).await?;
+    wait_until("a new JobManager has no job", DEADLINE, async || {
+        let alive = cluster.alive().await?;
+        let there = cluster.kubelet.job_managers().contains_key(&(NAMESPACE.into(), job.to_string()));
+        Ok(Observed::when(there && !alive.contains(job.as_str()), (), || format!("{there} {alive:?}")))
+    })
+    .await?;
+    let state = cluster.driver.status(&job).await?.map(|status| status.state);
+    ensure!(state == Some(JobState::Finished), "{state:?}");
+    let Progress::Done(again) = cluster.driver.stop(&job, &name).await? else { bail!("its stop is forgotten") };
+    ensure!(again == last, "{again:?} instead of {last:?}");
     Ok(())
+}
+
+/// With what each is, how large, and how it ended.
+async fn a_rollouts_deployments_are_found(cluster: &Cluster) -> Result<()> {
+    let of_owner = cluster.driver.deployments(&launch("any", 1).owner).await?;
+    let found = of_owner.iter().find(|deployed| deployed.job == blue()).context("blue is not found")?;
+    ensure!(found.launch == launch("laws-blue", 1) && !found.deleting, "{found:?}");
+    ensure!(found.state == JobState::Finished, "{found:?}");
+    let scale = cluster.driver.scale(&blue()).await?.context("it has no size")?;
+    let wanted = Scale { parallelism: Some(2), job_managers: Some(1), task_managers: Some(1) };
+    ensure!(scale == wanted && found.scale == wanted, "{scale:?} and {found:?}");
+    ensure!(cluster.driver.deployments("another-owner").await?.is_empty());
+    ensure!(cluster.driver.scale(&JobId::new("no-such")).await?.is_none());
+    Ok(())
+}
+
+async fn a_template_without_high_availability_is_refused(cluster: &Cluster) -> Result<()> {
+    let mut spec = cluster.metronome();
+    spec.configuration.insert("high-availability.type".into(), "NONE".into());
+    let error = cluster.driver.start(&launch("forgets", 1), &spec, &StartFrom::Nothing).await;
+    let error = error.err().context("it has started")?;
+    ensure!(error.code() == "TemplateUnusable" && !error.is_uncertain(), "{error}");
+    ensure!(cluster.driver.status(&cluster.driver.job_id(&launch("forgets", 1))).await?.is_none());
+    Ok(())
+}
+
+/// Its high-availability data first, by itself; then the resource with all that is of it.
+async fn what_is_deleted_is_gone(cluster: &Cluster) -> Result<()> {
+    let (driver, job) = (&cluster.driver, blue());
+    ensure!(driver.has_high_availability(&job).await?, "it has no high-availability data");
+    done("its high-availability data is gone", async || driver.clear_high_availability(&job).await).await?;
+    ensure!(!driver.has_high_availability(&job).await?);
+    let state = driver.status(&job).await?.map(|status| status.state);
+    ensure!(state == Some(JobState::Finished), "{state:?}");
+    let name = operation("laws-8-retire")?;
+    ensure!(matches!(driver.stop(&job, &name).await?, Progress::Done(_)), "its stop is forgotten");
+
+    done("it is deleted", async || driver.delete(&job).await).await?;
+    ensure!(driver.status(&job).await?.is_none());
+    done("deleted again", async || driver.delete(&job).await).await
 }

@@ -112,9 +112,14 @@ pub(super) async fn failures(api: &Api, job: &JobId) -> Result<Vec<Failure>, Err
     };
     let Some((rest, id)) = api.rest(&deployment)? else { return Ok(complaint().into_iter().collect()) };
     match rest.failures(&id).await {
-        Ok(failures) if !failures.is_empty() => Ok(failures),
-        Ok(_) => Ok(Vec::new()),
-        Err(error) => complaint().map(|failure| vec![failure]).ok_or(error),
+        Ok(failures) => Ok(failures),
+        Err(error) if is_absent(&error) && !deployment.is_reachable() => {
+            Ok(complaint().into_iter().collect())
+        }
+        Err(error) if matches!(error.problem(), Problem::JobNotFound { .. }) => {
+            Ok(complaint().into_iter().collect())
+        }
+        Err(error) => Err(error),
     }
 }
 

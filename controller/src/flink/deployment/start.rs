@@ -63,8 +63,8 @@ async fn failed(
 ) -> Result<Option<Problem>, Error> {
     if let Some((rest, id)) = api.rest(there)?.filter(|_| there.is_reachable()) {
         // One that cannot be asked now may be at the next call.
-        let Ok(status) = rest.status(&id).await else { return Ok(None) };
-        let state = status.map(|status| status.state);
+        let Ok(jobs) = rest.jobs().await else { return Ok(None) };
+        let state = jobs.into_iter().find(|listed| listed.id == id).map(|listed| listed.state);
         // A job that cannot be initialized takes its JobManager with it. The next one knows that it has ended, tells nobody, and
         // waits; the reason is in the log of the first one.
         if state.is_none() && remove::restarts(api, asked, there.name()).await? > 0 {

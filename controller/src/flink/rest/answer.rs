@@ -55,6 +55,7 @@ pub(super) struct Vertex {
 
 #[derive(Deserialize)]
 pub(super) struct JobConfig {
+    pub(super) name: String,
     /// Not there for a job that failed before it had one.
     #[serde(rename = "execution-config")]
     pub(super) execution: Option<ExecutionConfig>,

@@ -46,8 +46,16 @@ pub(super) async fn state(http: &Http, asked: &str, job: &JobId) -> Result<Optio
 pub(super) async fn status(http: &Http, job: &JobId) -> Result<Option<Status>, Error> {
     let asked = format!("read the state of job {job}");
     let Some(state) = state(http, &asked, job).await? else { return Ok(None) };
-    let details: answer::Job = of_job(http, &asked, job, "").await?;
     let config: answer::JobConfig = of_job(http, &asked, job, "/config").await?;
+    let details: Result<answer::Job, Error> = of_job(http, &asked, job, "").await;
+    let (name, vertices) = match details {
+        Ok(details) => (details.name, details.vertices),
+        // Flink cannot tell the details of a job that stands for a program which has failed.
+        Err(error) if state.has_ended() && matches!(error.problem(), Problem::Broken { .. }) => {
+            (config.name, Vec::new())
+        }
+        Err(error) => return Err(error),
+    };
     let metrics: Vec<answer::Metric> = of_job(http, &asked, job, "/metrics?get=numRestarts").await?;
     let restarts =
         metrics.iter().find(|metric| metric.id == "numRestarts").and_then(|metric| metric.value.as_deref());
@@ -58,11 +66,11 @@ pub(super) async fn status(http: &Http, job: &JobId) -> Result<Option<Status>, E
         subtasks: vertex.tasks,
     };
     Ok(Some(Status {
-        name: details.name,
+        name,
         state,
         parallelism: config.execution.and_then(|execution| u32::try_from(execution.parallelism).ok()),
         restarts: restarts.and_then(|value| value.parse().ok()),
-        vertices: details.vertices.into_iter().map(vertex).collect(),
+        vertices: vertices.into_iter().map(vertex).collect(),
     }))
 }
 
