@@ -75,7 +75,7 @@ struct DemoOperator {
     on: operated::On,
 
     /// How long the replay of all flights takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 240)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     seconds: u64,
 
     /// The `tidegate` binary; target/release/tidegate when not given

@@ -33,7 +33,7 @@ use resource::{Edit, Status};
 
 const SECOND_AT_PERCENT: u32 = 8;
 const THIRD_AT_PERCENT: u32 = 40;
-const DEADLINE: Duration = Duration::from_secs(240);
+const DEADLINE: Duration = Duration::from_secs(600);
 /// How many rows version 3 writes before it crashes, in each subtask of its sink.
 const CRASH_AFTER_ROWS: u32 = 100;
 
@@ -141,6 +141,11 @@ impl Show {
     async fn given_back(&mut self, member: &str) -> Result<()> {
         let reason = self
             .follow(&format!("{member} has the output again"), |status| {
+                if status.is_ready() {
+                    bail!(
+                        "version 3 was accepted before it had rows enough to crash: take a longer --seconds"
+                    );
+                }
                 let is_over = status.phase() == "Idle" && status.active() == Some(member);
                 Ok(is_over && status.degraded().is_some())
             })
