@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tidegate_integration_tests::flights::{MAX_DELAY_MINUTES, Owners, Version};
 use tidegate_integration_tests::kube::ControlPlane;
 use tidegate_integration_tests::process::Process;
@@ -26,9 +26,9 @@ async fn a_changed_resource_goes_over_by_itself() -> Result<()> {
 async fn rehearse(folder: &Path) -> Result<()> {
     let mut stage = Stage::start_with(folder, FLINK, Kind::ConfigMap).await?;
     let Keeper::ApiServer(plane) = stage.store.keeper() else { anyhow::bail!("no API server") };
-    let _controller = start(plane, folder).await?;
+    let mut controller = start(plane, folder).await?;
     let begin = Instant::now();
-    plane.apply(NAMESPACE, &manifest(&stage, "v1", 2)).await?;
+    plane.apply(NAMESPACE, &manifest(&stage, "v1", 2)?).await?;
     let first = wait(plane, "version 1 is ready", |status| is_ready(status, "blue-1")).await?;
     let up = begin.elapsed();
     let stream = stage.stream(17)?;
@@ -36,7 +36,7 @@ async fn rehearse(folder: &Path) -> Result<()> {
     let Keeper::ApiServer(plane) = stage.store.keeper() else { anyhow::bail!("no API server") };
 
     let begin = Instant::now();
-    plane.apply(NAMESPACE, &manifest(&stage, "v2", 3)).await?;
+    plane.apply(NAMESPACE, &manifest(&stage, "v2", 3)?).await?;
     let second = wait(plane, "version 2 is ready", |status| is_ready(status, "green-1")).await?;
     let over = begin.elapsed();
     ensure!(first["active"]["revision"] != second["active"]["revision"], "{second}");
@@ -50,6 +50,16 @@ async fn rehearse(folder: &Path) -> Result<()> {
     let all_ended =
         jobs["jobs"].as_array().is_some_and(|jobs| jobs.iter().all(|job| job["status"] == "FINISHED"));
     ensure!(all_ended, "{jobs}");
+    controller.terminate()?;
+    wait_until("the controller ends", DEADLINE, async || {
+        let ended = controller.ended()?;
+        Ok(Observed::when(ended.is_some_and(|status| status.success()), (), || format!("{ended:?}")))
+    })
+    .await?;
+    let lease =
+        plane.kubectl(&["-n", NAMESPACE, "get", "lease", "tidegate-controller", "-o", "json"]).await?;
+    let holder = serde_json::from_str::<Value>(&lease)?["spec"]["holderIdentity"].take();
+    ensure!(holder.is_null(), "the Lease was not given back: {holder}");
     let owners: Owners = vec![(i64::MIN, Version::V1), (boundary, Version::V2)];
     stage.demand_exact(&account, &owners)?;
     println!("{} rows, exact; version 1 ready after {up:?}, version 2 after {over:?}", account.rows());
@@ -79,30 +89,25 @@ async fn start(plane: &ControlPlane, folder: &Path) -> Result<Process> {
     Process::start("the controller", command, &folder.join("controller.log"))
 }
 
-fn manifest(stage: &Stage, version: &str, parallelism: u32) -> String {
+/// The example of the docs, with addresses of this test.
+fn manifest(stage: &Stage, version: &str, parallelism: u32) -> Result<String> {
+    let docs = std::fs::read_to_string(workspace_root().join("docs/controller.md"))?;
+    let (_, example) = docs.split_once("```yaml\n").context("no example")?;
+    let mut text = example.split("```").next().unwrap_or_default().to_owned();
     let jar = workspace_root().join(format!("examples/flights/job/target/flink-{FLINK}/flights-job.jar"));
-    json!({
-        "apiVersion": "tidegate.io/v1alpha1",
-        "kind": "FlinkBlueGreenDeployment",
-        "metadata": { "name": "flights" },
-        "spec": {
-            "job": {
-                "url": stage.flink.rest().base(),
-                "jar": jar.display().to_string(),
-                "args": [
-                    "--bootstrap-servers", stage.kafka.bootstrap_servers(),
-                    "--input", "flights", "--output", "departures",
-                    "--version", version, "--max-delay-minutes", MAX_DELAY_MINUTES.to_string(),
-                ],
-                "parallelism": parallelism,
-            },
-            "store": stage.store.url(),
-            "proof": { "settling": "2s", "window": "5s", "lag": { "allowed": "240h", "hold": "2s" } },
-            "watch": "3s",
-            "deletionDelay": "2s",
-        },
-    })
-    .to_string()
+    for (there, here) in [
+        ("http://flink:8081", stage.flink.rest().base().to_owned()),
+        ("/jars/flights-job.jar", jar.display().to_string()),
+        ("kafka:9092", stage.kafka.bootstrap_servers()),
+        ("--version, v1", format!("--version, {version}")),
+        ("\"120\"", format!("\"{MAX_DELAY_MINUTES}\"")),
+        ("parallelism: 2", format!("parallelism: {parallelism}")),
+        ("configmap://shop/flights", stage.store.url().to_owned()),
+    ] {
+        ensure!(text.contains(there), "the example has no {there:?}");
+        text = text.replace(there, &here);
+    }
+    Ok(text)
 }
 
 async fn wait(plane: &ControlPlane, what: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {

@@ -131,3 +131,71 @@ fn is_same(one: &str, other: &str) -> bool {
 fn cut(text: &str) -> String {
     text.chars().take(EXCEPTION).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tidegate::flink::{Checkpoint, Counts, Vertex};
+    use tidegate_protocol::identity::Color;
+
+    use super::*;
+
+    const BLUE: Member = Member::new(Color::Blue, 1);
+
+    fn status(state: JobState, running: u32) -> Status {
+        let subtasks = BTreeMap::from([("RUNNING".to_owned(), running)]);
+        let vertex = Vertex { id: "v".to_owned(), name: "map".to_owned(), parallelism: 2, subtasks };
+        Status { name: "n".to_owned(), state, parallelism: None, restarts: None, vertices: vec![vertex] }
+    }
+
+    fn checkpoint(id: u64, path: &str) -> Checkpoint {
+        Checkpoint { id: CheckpointId(id), at_ms: 0, restorable: Some(path.to_owned()) }
+    }
+
+    fn checkpoints(kept_when_cancelled: bool) -> flink::Checkpoints {
+        flink::Checkpoints {
+            counts: Counts { restored: 0, in_progress: 0, completed: 7, failed: 1 },
+            completed: Some(checkpoint(9, "file:/c/9")),
+            savepoint: Some(checkpoint(8, "file:/s/8")),
+            failed: None,
+            recent: vec![checkpoint(9, "file:/c/9"), checkpoint(5, "file:/s/5")],
+            restored: None,
+            kept_when_cancelled,
+        }
+    }
+
+    #[test]
+    fn a_job_runs_only_when_all_its_subtasks_do_and_ends_only_in_a_last_state() {
+        assert_eq!(job_of(&status(JobState::Running, 2), false, None), Job::Running);
+        assert_eq!(job_of(&status(JobState::Running, 1), false, None), Job::Starting);
+        assert_eq!(job_of(&status(JobState::Running, 1), true, None), Job::Restarting);
+        for state in [JobState::Suspended, JobState::Reconciling, JobState::Failing, JobState::Cancelling] {
+            assert!(!job_of(&status(state, 0), true, None).has_ended(), "{state:?}");
+        }
+        let failed = job_of(&status(JobState::Failed, 0), true, Some("no such class"));
+        assert_eq!(failed, Job::Ended(End::Failed("no such class".to_owned())));
+    }
+
+    #[test]
+    fn the_newest_state_of_a_cancelled_job_is_a_checkpoint_only_where_those_are_kept() {
+        let newest = |kept, state| checkpoints_of(&checkpoints(kept), BLUE, state).newest.unwrap().path;
+        assert_eq!(newest(false, JobState::Running), "file:/c/9");
+        assert_eq!(newest(true, JobState::Canceled), "file:/c/9");
+        assert_eq!(newest(false, JobState::Canceled), "file:/s/8");
+    }
+
+    #[test]
+    fn a_savepoint_gets_its_number_by_its_path_however_that_is_written() {
+        let found = numbered(&checkpoints(true), BLUE, "file:///s/5").unwrap();
+        assert_eq!((found.snapshot.checkpoint, found.path.as_str()), (CheckpointId(5), "file:///s/5"));
+        assert_eq!(numbered(&checkpoints(true), BLUE, "file:/s/6"), None);
+    }
+
+    #[test]
+    fn a_size_that_nobody_tells_is_that_of_the_largest_vertex() {
+        assert_eq!(scale_of(&status(JobState::Running, 2)).unwrap().parallelism, Some(2));
+        let told = Status { parallelism: Some(4), ..status(JobState::Running, 2) };
+        assert_eq!(scale_of(&told).unwrap().parallelism, Some(4));
+    }
+}

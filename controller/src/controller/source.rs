@@ -161,3 +161,79 @@ fn of_the_rollout(intent: &Intent) -> [(&'static str, String); 3] {
         ("tidegate.hand-over", hand_over.to_owned()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_protocol::rollout::Scale;
+
+    use super::*;
+    use crate::resource::spec::Spec;
+
+    fn intent(source: Value) -> Intent {
+        let mut spec = source;
+        spec["store"] = "directory:///store".into();
+        spec["allowedLateness"] = "2s".into();
+        spec["savepointDirectory"] = "s3://savepoints".into();
+        let spec: Spec = serde_json::from_value(spec).unwrap();
+        Intent::read("shop", "orders", &spec).unwrap()
+    }
+
+    fn version(intent: &Intent, scale: Option<Scale>) -> Version {
+        let (launch, revision) = ("green-2-3".parse().unwrap(), intent.revision.clone());
+        Version { launch, revision, start: Start::Empty, scale, ran: false, rooted: false }
+    }
+
+    #[test]
+    fn a_job_is_told_who_it_is_and_comes_back_in_its_size() {
+        let job = json!({ "url": "http://flink:8081", "jar": "/orders.jar", "parallelism": 2,
+            "configuration": { "tidegate.late-policy": "drop", "a": "b" } });
+        let intent = intent(json!({ "job": job }));
+        let spec = job_spec("orders", &intent, &version(&intent, None), &intent.source);
+        let told = |key: &str| spec.configuration.get(key).map(String::as_str);
+        assert_eq!(told("tidegate.store"), Some("directory:///store"));
+        assert_eq!(told("tidegate.rollout"), Some("orders"));
+        assert_eq!((told("tidegate.color"), told("tidegate.generation")), (Some("green"), Some("2")));
+        assert_eq!(told("tidegate.lateness"), Some("2000 ms"));
+        assert_eq!(told("tidegate.late-policy"), Some("drop"), "the job's own word");
+        assert_eq!((told("a"), spec.parallelism), (Some("b"), Some(2)));
+        assert_eq!(spec.name.as_deref(), Some("orders-green-2-3"));
+        assert!(spec.allow_non_restored_state);
+        let scale = Scale { parallelism: Some(5), ..Scale::default() };
+        assert_eq!(
+            job_spec("orders", &intent, &version(&intent, Some(scale)), &intent.source).parallelism,
+            Some(5)
+        );
+    }
+
+    #[test]
+    fn a_deployment_has_its_revision_and_replicas_only_where_its_template_has_them() {
+        let template = json!({ "metadata": { "labels": { "team": "x" } }, "spec": {
+            "job": { "jarURI": "local:///orders.jar", "entryClass": "Orders" },
+            "jobManager": { "replicas": 1 }, "taskManager": { "resource": { "cpu": 1 } } } });
+        let intent = intent(json!({ "template": template }));
+        let scale = Scale { parallelism: Some(4), job_managers: Some(2), task_managers: Some(3) };
+        let version = version(&intent, Some(scale));
+        let spec = job_spec("orders", &intent, &version, &intent.source);
+        assert_eq!((spec.jar.as_str(), spec.entry_class.as_deref()), ("local:///orders.jar", Some("Orders")));
+        let savepoints = spec.configuration.get("execution.checkpointing.savepoint-dir");
+        assert_eq!(savepoints.map(String::as_str), Some("s3://savepoints"));
+        let deployment = spec.deployment.unwrap();
+        assert_eq!(deployment["metadata"]["labels"]["team"], "x");
+        assert_eq!(deployment["metadata"]["annotations"][REVISION], version.revision.0.as_str());
+        assert_eq!(deployment["spec"]["jobManager"]["replicas"], 2);
+        assert_eq!(deployment["spec"]["taskManager"], json!({ "resource": { "cpu": 1 } }));
+    }
+
+    #[test]
+    fn what_a_version_was_made_from_is_known_after_the_spec_was_edited() {
+        let job = |jar: &str| json!({ "job": { "url": "http://flink:8081", "jar": jar } });
+        let (old, new) = (intent(job("/1.jar")), intent(job("/2.jar")));
+        let status = Status { revisions: vec![old.source.describe()], ..Status::default() };
+        let sources = Sources::new(&Kept::default(), &status, Some(&new.source));
+        assert_eq!(sources.of_version(&version(&old, None)).unwrap(), &old.source);
+        assert_eq!(sources.of_version(&version(&new, None)).unwrap(), &new.source);
+        let lost = Sources::new(&Kept::default(), &Status::default(), Some(&new.source));
+        let problem = lost.of_version(&version(&old, None)).unwrap_err().to_string();
+        assert!(problem.starts_with("RevisionUnknown: what green-2-3 was made from"), "{problem}");
+    }
+}

@@ -107,3 +107,21 @@ impl Desk {
 pub(super) fn time(subject_now: tidegate_protocol::time::WallTime) -> String {
     build::time(subject_now)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_has_happened_is_written_at_once_and_numbers_from_time_to_time() {
+        let before = Status { record: Some(json!({ "attempt": 1 })), ..Status::default() };
+        let lag = Status { lag: Some("1.2s".to_owned()), ..before.clone() };
+        let next = Status { record: Some(json!({ "attempt": 2 })), ..before.clone() };
+        let now = Some(Instant::now());
+        assert!(!is_due(&before, &before, None));
+        assert!(!is_due(&before, &lag, now) && is_due(&before, &lag, None));
+        assert!(is_due(&before, &next, now));
+    }
+}

@@ -15,8 +15,8 @@ use tidegate_integration_tests::operator::{Artifacts, Operator};
 use tidegate_integration_tests::process::Process;
 use tidegate_integration_tests::{Observed, Scratch, wait_until, workspace_root};
 
-use super::laws::{self, DEADLINE, Stage, done, launch, operation};
 use super::bad_input;
+use super::laws::{self, DEADLINE, Stage, done, launch, operation};
 
 const NAMESPACE: &str = "shop";
 
@@ -129,7 +129,8 @@ async fn a_stopped_job_stays_stopped(cluster: &Cluster) -> Result<()> {
     let (job, name) = (blue(), operation("laws-7-retire")?);
     let Progress::Done(last) = cluster.driver.stop(&job, &name).await? else { bail!("it has not stopped") };
     let selector = format!("app={job},component=jobmanager");
-    let pods = ["--namespace", NAMESPACE, "delete", "pods", "--grace-period=0", "--force", "--selector", &selector];
+    let pods =
+        ["--namespace", NAMESPACE, "delete", "pods", "--grace-period=0", "--force", "--selector", &selector];
     cluster.plane.kubectl(&pods).await?;
     wait_until("a new JobManager has no job", DEADLINE, async || {
         let alive = cluster.alive().await?;
@@ -139,7 +140,9 @@ async fn a_stopped_job_stays_stopped(cluster: &Cluster) -> Result<()> {
     .await?;
     let state = cluster.driver.status(&job).await?.map(|status| status.state);
     ensure!(state == Some(JobState::Finished), "{state:?}");
-    let Progress::Done(again) = cluster.driver.stop(&job, &name).await? else { bail!("its stop is forgotten") };
+    let Progress::Done(again) = cluster.driver.stop(&job, &name).await? else {
+        bail!("its stop is forgotten")
+    };
     ensure!(again == last, "{again:?} instead of {last:?}");
     Ok(())
 }

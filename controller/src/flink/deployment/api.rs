@@ -162,10 +162,10 @@ pub(super) fn is_status(error: &Error, wanted: u16) -> bool {
 }
 
 fn problem(error: kube::Error, changes: bool) -> Problem {
-    match error {
-        kube::Error::Api(status) => answered(&status, changes),
-        other => Problem::Kubernetes { status: None, reason: root(&other), sent: changes },
+    if let kube::Error::Api(status) = &error {
+        return answered(status, changes);
     }
+    Problem::Kubernetes { status: None, reason: root(&error), sent: changes }
 }
 
 fn answered(status: &Status, changes: bool) -> Problem {
