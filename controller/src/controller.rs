@@ -107,6 +107,7 @@ async fn take_turns(
         shared.metrics.lead(false);
         shared.pulse.stand_by();
         tokio::select! {
+            biased;
             _ = end.wait_for(|is_over| *is_over) => return Ok(()),
             () = shared.leadership.won() => info!("leads"),
         }

@@ -27,8 +27,8 @@ pub(super) struct Desk {
     pub(super) disposed: BTreeSet<Operation>,
     /// Launches that were compared with what was asked for.
     pub(super) compared: BTreeSet<Launch>,
-    /// What keeps it from going on, as it was said last.
-    pub(super) trouble: Option<(&'static str, String)>,
+    /// What keeps it from going on, by code, as it was said last.
+    pub(super) trouble: BTreeMap<&'static str, String>,
     /// When the status was written last.
     pub(super) written: Option<Instant>,
     /// Since when it is seen to be deleted.
@@ -38,9 +38,7 @@ pub(super) struct Desk {
 impl Desk {
     /// Remembers a problem; returns whether it is news.
     pub(super) fn has_trouble(&mut self, problem: &Problem) -> bool {
-        let trouble = (problem.code(), problem.to_string());
-        let is_news = self.trouble.as_ref() != Some(&trouble);
-        self.trouble = Some(trouble);
-        is_news
+        let text = problem.to_string();
+        self.trouble.insert(problem.code(), text.clone()).is_none_or(|before| before != text)
     }
 }

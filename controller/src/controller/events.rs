@@ -4,6 +4,7 @@ use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
 use tidegate_protocol::rollout::{ConditionKind, Entry, Plan, Record};
 use tracing::warn;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::context::Context;
 use super::problem::Problem;
@@ -22,7 +23,10 @@ impl Context {
 
     /// Tells what keeps the controller from going on.
     pub(super) async fn complain(&self, resource: &FlinkBlueGreenDeployment, problem: &Problem) {
-        self.publish(resource, &event(problem.code(), &problem.to_string(), "Look".to_owned(), true)).await;
+        let text = problem.to_string();
+        // What differs in its text is another event, and not the same one again.
+        let action = format!("Look{:x}", xxh3_64(text.as_bytes()));
+        self.publish(resource, &event(problem.code(), &text, action, true)).await;
     }
 
     async fn publish(&self, resource: &FlinkBlueGreenDeployment, event: &Event) {

@@ -118,13 +118,12 @@ impl Look<'_> {
             }
             Err(problem) => return self.refuse(desk, problem, now).await,
         };
-        let asked = match asked(self.resource) {
-            Ok(asked) => asked,
-            Err(problem) => {
-                self.notice(desk, &problem).await;
-                None
-            }
-        };
+        let asked = asked(self.resource);
+        if let Err(problem) = &asked {
+            self.notice(desk, problem).await;
+        }
+        let is_readable = asked.is_ok();
+        let asked = asked.unwrap_or_default();
         let sources = Sources::new(&Kept::read(self.resource), &self.status(), Some(&intent.source));
         let wanted = intent.wanted();
         let shared = &self.context.shared;
@@ -154,8 +153,8 @@ impl Look<'_> {
             }
             desk.execute(&Subject { record: &plan.record, ..subject }, &world, action).await?;
         }
-        if world.problems.is_empty() {
-            desk.trouble = None;
+        if world.problems.is_empty() && is_readable {
+            desk.trouble.clear();
         }
         debug!(resource = subject.name, phase = plan.record.phase.name(), waiting = ?plan.waiting, "looked");
         Ok(Action::requeue(next(&plan, plan.record != record, now)))
@@ -200,7 +199,7 @@ impl Look<'_> {
         plan: &Plan,
     ) -> Result<Option<FlinkBlueGreenDeployment>, Problem> {
         let (before, record) = (self.status(), subject.record);
-        let status = write::status(self.resource, subject, world, plan, desk.trouble.as_ref())?;
+        let status = write::status(self.resource, subject, world, plan, &desk.trouble)?;
         let kept = Kept::of(&plan.record, subject.sources, &subject.wanted.revision);
         let is_due = plan.record != *record || write::is_due(&before, &status, desk.written);
         let mut current = self.resource.clone();

@@ -1,5 +1,6 @@
 //! The status: the one place where the record is persisted, and where people look.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kube::api::PostParams;
@@ -30,7 +31,7 @@ pub(super) fn status(
     subject: &Subject<'_>,
     world: &World,
     plan: &Plan,
-    trouble: Option<&(&'static str, String)>,
+    trouble: &BTreeMap<&'static str, String>,
 ) -> Result<Status, Problem> {
     let before = resource.status.clone().unwrap_or_default();
     let mut status = Status::new(&Sources {
@@ -43,9 +44,10 @@ pub(super) fn status(
         before: &before,
         now: subject.now,
     })?;
-    if let Some((code, message)) = trouble {
-        status.waiting.push(Waiting { code: (*code).to_owned(), message: message.clone() });
-    }
+    let trouble = trouble.iter();
+    status.waiting.extend(
+        trouble.map(|(code, message)| Waiting { code: (*code).to_owned(), message: message.clone() }),
+    );
     Ok(status)
 }
 
