@@ -32,6 +32,8 @@ use pod::Running;
 use services::Services;
 
 const INTERVAL: Duration = Duration::from_millis(100);
+/// How many looks a failure lasts before it is said.
+const LASTING: u32 = 50;
 
 /// What it needs to know; a clone shares it.
 #[derive(Clone)]
@@ -113,17 +115,19 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// One look after the other. What fails in one, such as an API server that is away, may pass in the next.
+/// One look after the other. What fails in one often passes in the next (a ConfigMap that comes after its pod), so that only
+/// what lasts is said.
 async fn run(node: Node) {
     let mut pods: BTreeMap<String, Running> = BTreeMap::new();
-    let mut said = String::new();
+    let (mut last, mut looks) = (String::new(), 0);
     loop {
         let failures = look(&node, &mut pods).await;
         let now = failures.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("; ");
-        if now != said && !now.is_empty() {
+        looks = if now == last { looks + 1 } else { 0 };
+        if looks == LASTING && !now.is_empty() {
             eprintln!("kubelet: {now}");
         }
-        said = now;
+        last = now;
         tokio::time::sleep(INTERVAL).await;
     }
 }

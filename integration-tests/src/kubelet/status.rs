@@ -73,3 +73,25 @@ fn ended(exit: ExitStatus) -> Value {
     // A process that a signal has ended has no code; Kubernetes tells 137 then.
     json!({ "exitCode": exit.code().unwrap_or(137), "reason": reason, "finishedAt": Timestamp::now() })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_container_that_is_started_again_is_not_ready_and_tells_how_it_ended() {
+        let of = |state| status(&Pod::default(), Ipv4Addr::LOCALHOST, 2, state)["status"].clone();
+        let runs = of(State::Running { since: Timestamp::now() });
+        assert_eq!((&runs["phase"], &runs["conditions"][3]["status"]), (&json!("Running"), &json!("True")));
+        let waits = of(State::BackingOff { exit: ExitStatus::from_raw(3 << 8) });
+        let container = &waits["containerStatuses"][0];
+        assert_eq!(container["state"]["waiting"]["reason"], "CrashLoopBackOff");
+        assert_eq!(container["lastState"]["terminated"]["exitCode"], 3);
+        assert_eq!((&container["restartCount"], &container["ready"]), (&json!(2), &json!(false)));
+        let over = of(State::Over { exit: ExitStatus::from_raw(9) });
+        assert_eq!(over["containerStatuses"][0]["state"]["terminated"]["exitCode"], 137);
+        assert_eq!(over["phase"], "Failed");
+    }
+}

@@ -155,9 +155,11 @@ impl Deployment {
         self.spec("/jobManager/replicas").map_or(Some(1), number)
     }
 
+    /// The operator counts none before the job runs and after its end: that is no size to go back to.
     pub(super) fn task_managers(&self) -> Option<u32> {
         let asked = || number(self.spec("/taskManager/replicas")?);
-        self.status.task_manager.as_ref().and_then(|told| told.replicas).or_else(asked)
+        let told = self.status.task_manager.as_ref().and_then(|told| told.replicas);
+        told.filter(|replicas| *replicas > 0).or_else(asked)
     }
 
     /// The spec that the operator went by last.
@@ -242,6 +244,8 @@ mod tests {
         );
         let runs = deployment(json!({}), json!({ "taskManager": { "replicas": 4 } }));
         assert_eq!(runs.task_managers(), Some(4));
+        let ended = deployment(json!({}), json!({ "taskManager": { "replicas": 0 } }));
+        assert_eq!(ended.task_managers(), None);
         assert_eq!(runs.port(), "8099");
     }
 }
