@@ -106,18 +106,23 @@ pub(crate) async fn refusal(
     from: &StartFrom,
 ) -> Result<Error> {
     let driver = stage.driver();
-    let error = if stage.refuses_at_once() {
-        driver.start(launch, spec, from).await.err().context("it has started")?
-    } else {
-        wait_until(&format!("{launch} is refused"), DEADLINE, async || {
-            let refused = driver.start(launch, spec, from).await.err();
-            Ok(refused.map_or(Observed::NotYet("it is known".into()), Observed::Reached))
-        })
-        .await?
-    };
-    let again = driver.start(launch, spec, from).await.err().context("it has started after all")?;
-    ensure!(again.to_string() == error.to_string(), "first {error}, then {again}");
-    Ok(error)
+    let refused = async || driver.start(launch, spec, from).await.err();
+    if stage.refuses_at_once() {
+        let (error, again) = (refused().await.context("it has started")?, refused().await);
+        let again = again.context("it has started after all")?;
+        ensure!(again.to_string() == error.to_string(), "first {error}, then {again}");
+        return Ok(error);
+    }
+    wait_until(&format!("{launch} is refused"), DEADLINE, async || {
+        let error = match (refused().await, refused().await) {
+            (Some(error), Some(again)) if !error.is_transient() && error.to_string() == again.to_string() => {
+                error
+            }
+            other => return Ok(Observed::NotYet(format!("{other:?}"))),
+        };
+        Ok(Observed::Reached(error))
+    })
+    .await
 }
 
 /// Also when two controllers start it at once, and when it is asked for again later.

@@ -90,8 +90,8 @@ pub(super) async fn status(api: &Api, job: &JobId) -> Result<Option<Status>, Err
 fn by_resource(deployment: &Deployment) -> Status {
     let told = deployment.state();
     // Flink was asked, and knows it not: it runs its program, or a new JobManager has not found it yet.
-    let is_early = matches!(told, JobState::Running | JobState::Created);
-    let state = if is_early { JobState::Reconciling } else { told };
+    let stale = matches!(told, JobState::Running | JobState::Created);
+    let state = if stale { JobState::Reconciling } else { told };
     Status {
         name: deployment.job_name().to_owned(),
         state,
