@@ -24,20 +24,28 @@ struct Unchanged {
     version: Version,
     looked: Instant,
     silence: Duration,
+    /// It is another version than the one that was seen first.
+    is_news: bool,
 }
 
 impl Observer {
     /// Milliseconds for which this version of a member's report has been seen.
     pub fn silent_ms(&mut self, member: Member, version: &Version, now: Instant) -> u64 {
-        let fresh = || Unchanged { version: version.clone(), looked: now, silence: Duration::ZERO };
+        let fresh =
+            || Unchanged { version: version.clone(), looked: now, silence: Duration::ZERO, is_news: false };
         let entry = self.unchanged.entry(member).or_insert_with(fresh);
         if entry.version == *version {
             entry.silence += now.saturating_duration_since(entry.looked).min(LOOK);
             entry.looked = now;
         } else {
-            *entry = fresh();
+            *entry = Unchanged { is_news: true, ..fresh() };
         }
         u64::try_from(entry.silence.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a member has told something since it was looked at first: a report that only lies there may be a dead one's.
+    pub(crate) fn has_heard(&self, member: Member) -> bool {
+        self.unchanged.get(&member).is_some_and(|seen| seen.is_news)
     }
 
     /// Whose reports were seen so far.
@@ -78,6 +86,16 @@ mod tests {
             look("a", 2_600),
         ];
         assert_eq!(silences, [0, 900, 1_900, 0, 500, 0]);
+    }
+
+    #[test]
+    fn a_member_is_heard_once_its_report_has_changed() {
+        let (mut observer, now) = (Observer::default(), Instant::now());
+        let heard = ["a", "a", "b", "b"].map(|version| {
+            observer.silent_ms(BLUE, &Version::new(version), now);
+            observer.has_heard(BLUE)
+        });
+        assert_eq!(heard, [false, false, true, true]);
     }
 
     #[test]

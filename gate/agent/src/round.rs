@@ -160,7 +160,11 @@ impl Desk {
                 let silent_ms = self.observer.silent_ms(self.member(), &version, Instant::now());
                 if holder.job != self.blank.job {
                     if silent_ms < SILENT_MS {
-                        found.news.push(News::SlotRefused(taken(self.member(), &holder)));
+                        // Whether it is alive shows when it tells again, or does not for long enough. A job that takes the place of one
+                        // that has just ended would fail otherwise, each time.
+                        if self.observer.has_heard(self.member()) {
+                            found.news.push(News::SlotRefused(taken(self.member(), &holder)));
+                        }
                         return Ok(false);
                     }
                     if !self.may_succeed(origin, found).await? {
@@ -268,7 +272,7 @@ fn taken(member: Member, holder: &Report) -> Trouble {
         code: COLOR_TAKEN.to_owned(),
         message: format!(
             "job {} speaks for {member} already and is alive; give this one another tidegate.color or a higher \
-             tidegate.generation, or, if the other one was just stopped, start it again in a few seconds",
+             tidegate.generation, or stop the other one first",
             holder.job
         ),
     }
