@@ -16,6 +16,9 @@ use source::Source;
 /// The longest name of a resource: deployments are named after it, and Apache's operator takes 45 characters.
 const NAME: usize = 30;
 
+/// The longest lateness that the agent of a job takes.
+const LATENESS_MS: u64 = u32::MAX as u64;
+
 /// A spec that can be followed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Intent {
@@ -85,6 +88,10 @@ impl Intent {
         let checks = check::read(&mut reader, &spec.checks, settings.deadlines.prove_ms);
         let lateness = spec.allowed_lateness.as_ref();
         let lateness_ms = lateness.map_or(0, |lateness| reader.millis("spec.allowedLateness", lateness));
+        if let Some(lateness) = lateness.filter(|_| lateness_ms > LATENESS_MS) {
+            let what = format!("{:?} is longer than the jobs can take", lateness.0);
+            reader.problem("spec.allowedLateness", what, "write at most 1193h");
+        }
         let store = store(&mut reader, namespace, name, spec);
         match (source, reader.problems.is_empty()) {
             (Some(source), true) => Ok(Intent {

@@ -164,6 +164,7 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
         (changed(template(), json!({"store": "consul://x"})), "spec.store", "\"consul://x\""),
         (changed(template(), json!({"store": "zookeeper://u:secret@h:1/x"})), "spec.store", "auth-file"),
         (changed(template(), json!({"watch": "soon"})), "spec.watch", "\"soon\""),
+        (changed(template(), json!({"allowedLateness": "1194h"})), "spec.allowedLateness", "1193h"),
         (changed(template(), json!({"tries": 0})), "spec.tries", "from 1 to 10"),
         (
             changed(
