@@ -59,6 +59,9 @@ pub(super) fn version_of(record: &Record, launch: Launch) -> Option<&Version> {
     versions.find(|version| version.launch == launch)
 }
 
+/// Whether Flink keeps the last checkpoint of a job that is cancelled; it does not by itself.
+const RETENTION: &str = "execution.checkpointing.externalized-checkpoint-retention";
+
 /// Tells one cluster from another.
 pub(super) fn cluster_of(source: &Source) -> String {
     match source {
@@ -145,8 +148,9 @@ fn deployment(template: &Template, version: &Version) -> Value {
     deployment
 }
 
-/// What the first document of the rollout is made with.
-fn of_the_rollout(intent: &Intent) -> [(&'static str, String); 3] {
+/// What the first document of the rollout is made with; and a job that was cancelled must leave the state behind that it can be
+/// launched again from.
+fn of_the_rollout(intent: &Intent) -> [(&'static str, String); 4] {
     let late = match intent.late {
         LatePolicy::Emit => "emit",
         LatePolicy::Drop => "drop",
@@ -159,6 +163,7 @@ fn of_the_rollout(intent: &Intent) -> [(&'static str, String); 3] {
         ("tidegate.late-policy", late.to_owned()),
         ("tidegate.lateness", format!("{} ms", intent.lateness_ms)),
         ("tidegate.hand-over", hand_over.to_owned()),
+        (RETENTION, "RETAIN_ON_CANCELLATION".to_owned()),
     ]
 }
 
