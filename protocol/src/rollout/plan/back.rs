@@ -134,8 +134,12 @@ impl Planner<'_> {
         };
         let Some(dead) = self.record.active.clone() else { return self.go(Phase::Idle) };
         let Some(document) = self.document() else { return self.blind() };
-        if document.owns(version.launch.member) {
-            self.tell(format!("{} continues for {}", version.launch, dead.launch), failure.message.clone());
+        if let Some(owner) = document.owners.iter().find(|owner| owner.member == version.launch.member) {
+            let (next, last, from) = (version.launch, dead.launch, owner.since);
+            let what = format!(
+                "{next} continues for {last} from {from} on; what {last} has written of that is there twice"
+            );
+            self.tell(what, failure.message.clone());
             self.record.failed = Some(Failed { revision: dead.revision.clone(), failure, at: self.now });
             self.record.active = Some(version);
             self.leave_over(dead, Way::Discard);
