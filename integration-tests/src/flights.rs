@@ -4,9 +4,11 @@
 //! was sent; it shares no code with the job, nor with the demo.
 
 mod account;
+mod output;
 mod stream;
 
 pub use account::{Account, Difference, Owners, Version, row_time};
+pub use output::Output;
 pub use stream::Stream;
 
 /// The airports; each has a partition of its own, in this order.

@@ -27,7 +27,9 @@ pub struct Settings {
     pub slots: usize,
     /// More lines of `config.yaml`; a key given here wins over the harness's own.
     pub configuration: Vec<(String, String)>,
-    /// Environment variables of all its processes.
+    /// More flags of its Java machines; the last one of a kind wins.
+    pub java_flags: Vec<String>,
+    /// What its processes find in their environment.
     pub environment: Vec<(String, String)>,
 }
 
@@ -40,6 +42,7 @@ impl Settings {
             task_managers: 1,
             slots: 2,
             configuration: Vec::new(),
+            java_flags: Vec::new(),
             environment: Vec::new(),
         }
     }
@@ -58,6 +61,20 @@ impl Settings {
         self.configuration.push((key.into(), value.into()));
         self
     }
+
+    /// Adds a flag of its Java machines.
+    #[must_use]
+    pub fn java_flag(mut self, flag: &str) -> Self {
+        self.java_flags.push(flag.into());
+        self
+    }
+
+    /// Sets a variable of its processes.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
 }
 
 /// A running cluster; dropping it kills its processes.
@@ -65,6 +82,7 @@ impl Settings {
 pub struct FlinkCluster {
     folder: PathBuf,
     libraries: Libraries,
+    java_flags: Vec<String>,
     environment: Vec<(String, String)>,
     rest: Rest,
     job_manager: Option<Process>,
@@ -100,6 +118,7 @@ impl FlinkCluster {
         let mut cluster = Self {
             folder,
             libraries,
+            java_flags: settings.java_flags.clone(),
             environment: settings.environment.clone(),
             rest: Rest::new(&format!("http://127.0.0.1:{}", rest_port.port()))?,
             job_manager: None,
@@ -244,10 +263,10 @@ impl FlinkCluster {
     fn java(&self, memory: &[&str]) -> Command {
         let conf = self.folder.join("conf");
         let mut java = Command::new("java");
-        java.args(memory).arg("-XX:+UseSerialGC").args(OPENED_PACKAGES);
+        java.args(memory).arg("-XX:+UseSerialGC").args(&self.java_flags).args(OPENED_PACKAGES);
+        java.envs(self.environment.iter().map(|(name, value)| (name, value)));
         java.arg(format!("-Dlog4j.configurationFile={}", conf.join("log4j2.properties").display()));
         java.arg("-cp").arg(self.libraries.classpath());
-        java.envs(self.environment.iter().map(|(name, value)| (name, value)));
         java.env("FLINK_CONF_DIR", &conf).current_dir(&self.folder);
         java
     }

@@ -26,6 +26,23 @@ pub fn job_jar(folder: &Path, source: &Path, libraries: &Libraries) -> Result<Pa
     Ok(jar)
 }
 
+/// Compiles one source file against a job's jar as well, and returns a copy of that jar with its classes, below `folder`.
+///
+/// # Errors
+/// As [`job_jar`].
+pub fn extended_jar(folder: &Path, base: &Path, source: &Path, libraries: &Libraries) -> Result<PathBuf> {
+    let classes = folder.join("more-classes");
+    fs::create_dir_all(&classes).context("cannot create the folder of the classes")?;
+    let path = format!("{}:{}", base.display(), libraries.classpath());
+    let mut javac = Command::new("javac");
+    javac.args(["--release", "17", "-nowarn", "-cp", &path, "-d"]).arg(&classes).arg(source);
+    run("javac", &mut javac)?;
+    let jar = folder.join("extended.jar");
+    fs::copy(base, &jar).with_context(|| format!("cannot copy {}", base.display()))?;
+    run("jar", Command::new("jar").args(["--update", "--file"]).arg(&jar).arg("-C").arg(&classes).arg("."))?;
+    Ok(jar)
+}
+
 fn run(name: &str, command: &mut Command) -> Result<()> {
     let output = command
         .output()

@@ -1,6 +1,8 @@
 //! A Kubernetes control plane as a process: the real API server with etcd, RBAC on. Objects are kept and guarded, and nothing
 //! happens to them, until Kubernetes' own controllers or a stand-in for the kubelet are started as well.
 
+mod api;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,9 +13,11 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
 
+use crate::http_proxy::Server;
 use crate::ports::Reservation;
 use crate::process::Process;
 use crate::{Observed, Scratch, golang, wait_until};
+pub use api::Api;
 
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 const ADMIN: &str = "admin";
@@ -270,9 +274,17 @@ impl ControlPlane {
     /// # Errors
     /// When the server refuses.
     pub async fn account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
+        self.kubeconfig(&format!("{namespace}-{name}"), namespace, &self.token(namespace, name).await?)
+    }
+
+    /// A token of a service account.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn token(&self, namespace: &str, name: &str) -> Result<String> {
         let token =
             self.kubectl(&["--namespace", namespace, "create", "token", name, "--duration", "2h"]).await?;
-        self.kubeconfig(&format!("{namespace}-{name}"), namespace, token.trim())
+        Ok(token.trim().to_owned())
     }
 
     /// Binds a Role of the namespace to an account of it.
@@ -301,12 +313,32 @@ impl ControlPlane {
     /// When it cannot be written.
     pub fn kubeconfig(&self, name: &str, namespace: &str, token: &str) -> Result<PathBuf> {
         let authority = self.authority();
+        let cluster =
+            format!("{{server: \"{}\", certificate-authority: \"{}\"}}", self.url(), authority.display());
+        self.write_kubeconfig(name, namespace, token, &cluster)
+    }
+
+    /// The same, for a proxy in front of the server that speaks plain HTTP.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn kubeconfig_through(
+        &self,
+        proxy: &str,
+        name: &str,
+        namespace: &str,
+        token: &str,
+    ) -> Result<PathBuf> {
+        self.write_kubeconfig(name, namespace, token, &format!("{{server: \"{proxy}\"}}"))
+    }
+
+    fn write_kubeconfig(&self, name: &str, namespace: &str, token: &str, cluster: &str) -> Result<PathBuf> {
         let text = format!(
             "apiVersion: v1
 kind: Config
 clusters:
 - name: test
-  cluster: {{server: \"{}\", certificate-authority: \"{}\"}}
+  cluster: {cluster}
 users:
 - name: {name}
   user: {{token: {token}}}
@@ -314,9 +346,7 @@ contexts:
 - name: test
   context: {{cluster: test, user: {name}, namespace: {namespace}}}
 current-context: test
-",
-            self.url(),
-            authority.display()
+"
         );
         let path = self.kubeconfig_path(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -344,18 +374,35 @@ current-context: test
     }
 
     async fn look_ready(&self) -> Result<Observed<()>> {
-        let token = self.data("admin.token")?;
+        let client = self.client()?.timeout(Duration::from_secs(2)).build()?;
+        let answer = client.get(format!("{}/readyz", self.url())).bearer_auth(self.data("admin.token")?);
+        let answer = answer.send().await?;
+        let status = answer.status();
+        Ok(Observed::when(status.is_success(), (), || status.to_string()))
+    }
+
+    /// For a proxy in front of it.
+    ///
+    /// # Errors
+    /// When its certificate cannot be read.
+    pub fn server(&self) -> Result<Server> {
+        Ok(Server { base: self.url(), client: self.client()?.build()? })
+    }
+
+    /// What the administrator asks.
+    ///
+    /// # Errors
+    /// When certificate or token cannot be read.
+    pub fn api(&self) -> Result<Api> {
+        Ok(Api { server: self.server()?, token: self.data("admin.token")? })
+    }
+
+    /// Trusts the server, and nobody else.
+    fn client(&self) -> Result<reqwest::ClientBuilder> {
         let authority = reqwest::Certificate::from_pem(self.data("ca.crt")?.as_bytes())?;
         // A second installation is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .tls_certs_only([authority])
-            .timeout(Duration::from_secs(2))
-            .no_proxy()
-            .build()?;
-        let answer = client.get(format!("{}/readyz", self.url())).bearer_auth(token).send().await?;
-        let status = answer.status();
-        Ok(Observed::when(status.is_success(), (), || status.to_string()))
+        Ok(reqwest::Client::builder().tls_certs_only([authority]).no_proxy())
     }
 
     fn data(&self, file: &str) -> Result<String> {

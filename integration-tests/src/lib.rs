@@ -11,6 +11,7 @@ pub mod command;
 pub mod flights;
 pub mod flink;
 pub mod golang;
+pub mod http_proxy;
 pub mod java;
 pub mod kafka;
 pub mod kube;

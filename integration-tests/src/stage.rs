@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Command;
-use crate::flights::{Account, Flights, MAX_DELAY_MINUTES, ORIGINS, Owners, Stream, Version, row_time};
+use crate::flights::{
+    Account, Difference, Flights, MAX_DELAY_MINUTES, ORIGINS, Output, Owners, Stream, Version,
+};
 use crate::flink::{FlinkCluster, Settings};
-use crate::kafka::{KafkaBroker, LiveReader, open_transactions, read_committed};
+use crate::kafka::KafkaBroker;
 use crate::rest::{Job, RunRequest};
 use crate::store::{Kind, SharedStore};
 use crate::{Observed, binary, wait_until, workspace_root};
@@ -24,8 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Stage {
     /// The command on the rollout.
     pub tidegate: Command,
-    /// Reads the output as it is committed.
-    pub reader: LiveReader,
+    /// What the jobs write, as it is committed.
+    pub output: Output,
     /// Two TaskManagers with three slots each.
     pub flink: FlinkCluster,
     /// The broker.
@@ -107,9 +109,9 @@ impl Stage {
         for topic in [INPUT, OUTPUT] {
             kafka.create_topic(topic, ORIGINS.len() as i32, &[("retention.ms", "-1")]).await?;
         }
-        let reader = LiveReader::start(&kafka.bootstrap_servers(), OUTPUT)?;
+        let output = Output::of(&kafka.bootstrap_servers(), OUTPUT)?;
         let tidegate = Command::new(&binary, store.people(), ROLLOUT);
-        Ok(Self { tidegate, reader, flink, kafka, store, jar, second: None })
+        Ok(Self { tidegate, output, flink, kafka, store, jar, second: None })
     }
 
     /// Starts a second cluster below `folder`, which knows nothing of the first one, with environment variables of its own.
@@ -230,18 +232,12 @@ impl Stage {
         number.with_context(|| format!("no TaskManager in {told}"))
     }
 
-    /// Waits until rows come that are newer than all that are there now: the output flows.
+    /// As [`Output::wait_flow`].
     ///
     /// # Errors
-    /// At the deadline.
+    /// As there.
     pub async fn wait_flow(&mut self) -> Result<()> {
-        let newest = |reader: &mut LiveReader| reader.look(|rows| rows.iter().filter_map(row_time).max());
-        let before = newest(&mut self.reader)?;
-        wait_until("newer rows are committed", DEADLINE, async || {
-            let now = newest(&mut self.reader)?;
-            Ok(Observed::when(now > before, (), || format!("the newest row is of {now:?}")))
-        })
-        .await
+        self.output.wait_flow().await
     }
 
     /// Nobody has had trouble with the store: no member tells of any, and no log of a JobManager warns of it.
@@ -301,48 +297,28 @@ impl Stage {
         log_of(&self.flink, name)
     }
 
-    /// Ends the stream and waits until the last row of every origin is committed.
+    /// As [`Output::finish`].
     ///
     /// # Errors
-    /// When the stream has failed, or at the deadline.
+    /// As there.
     pub async fn finish(&mut self, stream: Stream) -> Result<Account> {
-        let account = Account::of(&tokio::task::spawn_blocking(move || stream.finish()).await??);
-        let last = account.last_rows();
-        wait_until(&format!("the last rows {last:?} are committed"), DEADLINE, async || {
-            let missing = self.reader.look(|rows| {
-                let there = |key: &&String| rows.iter().any(|row| row.key.as_deref() == Some(key.as_bytes()));
-                last.iter().filter(|key| !there(key)).cloned().collect::<Vec<_>>()
-            })?;
-            Ok(Observed::when(missing.is_empty(), (), || format!("missing: {missing:?}")))
-        })
-        .await?;
-        Ok(account)
+        self.output.finish(stream).await
     }
 
-    /// Reads the whole output once more, after its jobs have stopped: every owner's row is there once, nothing else is, and no
-    /// transaction is left open.
+    /// As [`Output::demand_exact`].
     ///
     /// # Errors
-    /// When it is not so.
+    /// As there.
     pub fn demand_exact(&self, account: &Account, owners: &Owners) -> Result<()> {
-        let servers = self.kafka.bootstrap_servers();
-        let open = open_transactions(&servers, OUTPUT)?;
-        ensure!(open.is_empty(), "transactions are left open: {open:?}");
-        let difference = self.difference(account, owners)?;
-        ensure!(
-            difference.is_none(),
-            "the output is not exact, {} rows expected: {difference}",
-            account.rows()
-        );
-        Ok(())
+        self.output.demand_exact(account, owners)
     }
 
-    /// How the committed output differs from what it should be.
+    /// As [`Output::difference`].
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn difference(&self, account: &Account, owners: &Owners) -> Result<crate::flights::Difference> {
-        Ok(account.compare(owners, &read_committed(&self.kafka.bootstrap_servers(), OUTPUT, DEADLINE)?))
+    /// As there.
+    pub fn difference(&self, account: &Account, owners: &Owners) -> Result<Difference> {
+        self.output.difference(account, owners)
     }
 }
 
