@@ -273,6 +273,11 @@ impl Planner<'_> {
         self.deployment(launch).is_none_or(|deployment| deployment.job.has_ended())
     }
 
+    /// Nobody can tell.
+    fn is_unknown(&self, launch: Launch) -> bool {
+        self.deployment(launch).is_some_and(|deployment| deployment.job == Job::Unknown)
+    }
+
     fn runs(&self, launch: Launch) -> bool {
         self.deployment(launch).is_some_and(|deployment| deployment.job == Job::Running)
     }

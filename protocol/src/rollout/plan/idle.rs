@@ -4,7 +4,7 @@ use super::super::observation::{Deployment, Job};
 use super::super::record::{Launch, Next, Phase, Purpose, Start, Version};
 use super::super::settings::Strategy;
 use super::{Planner, Turn};
-use crate::identity::Color;
+use crate::identity::{Color, Member};
 
 impl Planner<'_> {
     pub(super) fn idle(&mut self) -> Turn {
@@ -53,11 +53,19 @@ impl Planner<'_> {
 
     /// There are never two new versions: what was new once must have ended.
     fn begin_when_alone(&mut self) -> Turn {
-        if let Some(leftover) = self.record.leftovers.iter().find(|leftover| leftover.ended.is_none()) {
-            let message = format!("{} of an earlier rollout has not ended yet", leftover.version.launch);
-            return self.wait("EarlierVersion", message);
+        let Some(leftover) = self.record.leftovers.iter().find(|leftover| leftover.ended.is_none()) else {
+            return self.begin();
+        };
+        let launch = leftover.version.launch;
+        if self.is_unknown(launch) {
+            let message = format!(
+                "{launch} of an earlier rollout cannot be asked whether it has ended; bring its cluster back, or ask for forget \
+                 member={} when that is gone for good",
+                launch.member
+            );
+            return self.call("EarlierVersionUnknown", message);
         }
-        self.begin()
+        self.wait("EarlierVersion", format!("{launch} of an earlier rollout has not ended yet"))
     }
 
     fn begin(&mut self) -> Turn {
@@ -111,8 +119,8 @@ impl Planner<'_> {
 
     fn lost(&mut self, active: &Version) -> Turn {
         let message = format!(
-            "the deployment of {} is gone, and the controller has not deleted it; ask for replace and name the savepoint or \
-             checkpoint to start from",
+            "no deployment of {} is there, and the controller of this resource has not deleted one; ask for replace and name the \
+             savepoint or checkpoint to start from (to begin with nothing, make a resource with another store)",
             active.launch
         );
         self.call("DeploymentLost", message)
@@ -122,6 +130,9 @@ impl Planner<'_> {
     fn first(&mut self) -> Turn {
         if let Some(document) = self.document() {
             let member = document.active().member;
+            if self.observed.deployments.is_empty() && document.cutover.is_none() {
+                return self.take_up(member);
+            }
             return self.adopt(|launch| launch.member == member);
         }
         if !self.observed.deployments.is_empty() {
@@ -147,6 +158,23 @@ impl Planner<'_> {
         self.tell(format!("began the first rollout, of {}", wanted.revision), "the resource is new");
         let since = self.now;
         self.go(Phase::Starting { purpose: Purpose::First, created: false, since })
+    }
+
+    /// The store is one of an earlier resource, whose jobs are gone: where its output ended, only a person can say.
+    fn take_up(&mut self, member: Member) -> Turn {
+        self.tell(
+            format!("took up the rollout of {member}"),
+            "its store tells of it, and no job of it is there",
+        );
+        self.record.active = Some(Version {
+            launch: Launch::first(member),
+            revision: self.observed.wanted.revision.clone(),
+            start: Start::Empty,
+            scale: None,
+            ran: true,
+            rooted: true,
+        });
+        Turn::Again
     }
 
     /// The record knows of nothing, but something is there: it goes on, and is never started beside itself.

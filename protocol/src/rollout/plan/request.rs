@@ -216,8 +216,13 @@ impl Planner<'_> {
             return Err(format!("{member} is no former version of this rollout"));
         };
         let launch = self.record.leftovers[index].version.launch;
+        if self.is_unknown(launch) && self.is_free(member) {
+            // Should it live after all: its gates own nothing, and what is found of it is taken down.
+            self.record.leftovers.remove(index);
+            return Ok(());
+        }
         if !self.has_ended(launch) {
-            return Err(format!("{launch} has not ended"));
+            return Err(format!("{launch} has not ended, or that cannot be told while it owns event time"));
         }
         self.record.leftovers[index].way = Way::Forget;
         Ok(())

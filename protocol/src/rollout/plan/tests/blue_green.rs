@@ -288,3 +288,17 @@ fn a_lost_status_adopts_what_is_there() {
     assert_eq!(world.active(), "green-1/good-1");
     assert_eq!(world.done.iter().filter(|kind| **kind == ActionKind::Start).count(), 2);
 }
+
+#[test]
+fn the_store_of_an_earlier_resource_is_taken_up_from_a_state_that_a_person_names() {
+    let mut world = running();
+    world.deployed.clear();
+    world.record = Record::default();
+    world.done.clear();
+    let plan = world.rounds(20);
+    assert_eq!(condition(&plan, ConditionKind::Degraded), (true, "DeploymentLost"));
+    assert_eq!(world.done, [], "nothing is started from a guess");
+    world.ask(Verb::Replace { from: Some("s3://checkpoints/17".to_owned()) });
+    world.until_idle();
+    assert_eq!(world.active(), "blue-1-2/good-0");
+}

@@ -128,3 +128,27 @@ fn a_way_back_that_cannot_be_had_is_loud_and_can_be_given_up() {
     world.until("kept", |world| world.record.phase == Phase::Idle);
     assert_eq!(world.active(), "green-1/good-1");
 }
+
+#[test]
+fn an_earlier_version_that_nobody_can_ask_is_forgotten_when_asked_unless_it_owns_something() {
+    let mut world = proving();
+    let green: Launch = "green-1".parse().unwrap();
+    world.lose(green);
+    world.ask(Verb::Abort);
+    world.want("good-2");
+    let plan = world.rounds(20);
+    assert!(plan.waiting.iter().any(|waiting| waiting.code == "EarlierVersionUnknown"), "{plan:#?}");
+    assert_eq!(refusal(&mut world, Verb::Forget { member: green.member }), None);
+    world.deployed.remove(&green);
+    world.until_idle();
+    assert_eq!(world.active(), "green-2/good-2");
+
+    let mut world = proving();
+    let blue: Launch = "blue-1".parse().unwrap();
+    world.until("watching", |world| matches!(world.record.phase, Phase::Watching { .. }));
+    world.ask(Verb::Promote { waive: true });
+    world.lose(blue);
+    world.rounds(1);
+    let told = refusal(&mut world, Verb::Forget { member: blue.member }).unwrap();
+    assert!(told.contains("has not ended"), "{told}");
+}

@@ -30,6 +30,8 @@ pub(super) struct Deployed {
     since: u64,
     /// A fault has stopped it.
     pub(super) killed: bool,
+    /// Its cluster answers nobody.
+    lost: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -214,6 +216,12 @@ impl World {
         }
     }
 
+    /// From now on nobody can tell what a launch does, nor end it.
+    pub(super) fn lose(&mut self, launch: Launch) {
+        let one = self.deployed.get_mut(&launch).unwrap();
+        (one.seen.job, one.killed, one.lost) = (Job::Unknown, true, true);
+    }
+
     pub(super) fn execute(&mut self, action: Action) {
         self.done.push(action.kind());
         match action {
@@ -253,7 +261,9 @@ impl World {
                 }
             }
             Action::Delete { launch } => {
-                self.deployed.remove(&launch);
+                if self.deployed.get(&launch).is_some_and(|one| !one.lost) {
+                    self.deployed.remove(&launch);
+                }
             }
             Action::Drop { operation, savepoint } => {
                 self.savepoints.remove(&savepoint.path);
@@ -285,7 +295,7 @@ impl World {
             scale,
             high_availability: true,
         };
-        let one = Deployed { seen, start: version.start, since: self.now, killed: false };
+        let one = Deployed { seen, start: version.start, since: self.now, killed: false, lost: false };
         self.deployed.insert(version.launch, one);
     }
 
