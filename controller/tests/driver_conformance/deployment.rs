@@ -50,7 +50,6 @@ impl Cluster {
         let jar = format!("local://{}", job_jar(folder, &source, &libraries)?.display());
         let settings = Settings {
             rest_address: format!("{}/{{namespace}}/{{deployment}}", kubelet.front()),
-            owned: false,
             ..Settings::new(NAMESPACE)
         };
         let account = plane.account(NAMESPACE, "tidegate").await?;

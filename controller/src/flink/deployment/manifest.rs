@@ -23,12 +23,7 @@ const LEFT_OUT: [&str; 1] = ["execution.savepoint-restore-mode"];
 const HIGH_AVAILABILITY: [&str; 2] = ["high-availability.type", "high-availability"];
 const STORAGE: &str = "high-availability.storageDir";
 
-pub(super) fn manifest(
-    launch: &Launch,
-    spec: &JobSpec,
-    from: &StartFrom,
-    owned: bool,
-) -> Result<Value, Problem> {
+pub(super) fn manifest(launch: &Launch, spec: &JobSpec, from: &StartFrom) -> Result<Value, Problem> {
     let name = names::job(launch);
     if name.as_str().len() > JOB_MAX {
         let reason = format!("{name:?} has more than {JOB_MAX} characters", name = name.as_str());
@@ -52,16 +47,7 @@ pub(super) fn manifest(
     let mut labels = object(template.pointer("/metadata/labels"), "metadata.labels")?;
     labels.extend(names::labels(launch).into_iter().map(|(key, value)| (key, value.into())));
     let annotations = object(template.pointer("/metadata/annotations"), "metadata.annotations")?;
-    let mut metadata = json!({ "name": name.as_str(), "labels": labels, "annotations": annotations });
-    if owned {
-        metadata["ownerReferences"] = json!([{
-            "apiVersion": "tidegate.io/v1alpha1",
-            "kind": "FlinkBlueGreenDeployment",
-            "name": launch.rollout,
-            "uid": launch.owner,
-            "controller": true,
-        }]);
-    }
+    let metadata = json!({ "name": name.as_str(), "labels": labels, "annotations": annotations });
     Ok(json!({
         "apiVersion": "flink.apache.org/v1beta1",
         "kind": "FlinkDeployment",
@@ -197,7 +183,7 @@ mod tests {
     #[test]
     fn a_launch_begins_with_what_it_is_asked_to_and_with_nothing_of_its_template() {
         let from = StartFrom::Snapshot("file:/s/1".into());
-        let made = manifest(&launch(), &spec(sound()), &from, true).unwrap();
+        let made = manifest(&launch(), &spec(sound()), &from).unwrap();
         assert_eq!(
             made["spec"]["job"],
             json!({
@@ -210,13 +196,13 @@ mod tests {
                 "initialSavepointPath": "file:/s/1",
             })
         );
-        let fresh = manifest(&launch(), &spec(sound()), &StartFrom::Nothing, true).unwrap();
+        let fresh = manifest(&launch(), &spec(sound()), &StartFrom::Nothing).unwrap();
         assert_eq!(fresh["spec"]["job"].get("initialSavepointPath"), None);
     }
 
     #[test]
     fn what_would_lose_state_is_decided_by_the_driver() {
-        let made = manifest(&launch(), &spec(sound()), &StartFrom::Nothing, true).unwrap();
+        let made = manifest(&launch(), &spec(sound()), &StartFrom::Nothing).unwrap();
         let configuration = made["spec"]["flinkConfiguration"].as_object().unwrap();
         assert_eq!(configuration["kubernetes.operator.job.restart.failed"], "false");
         assert_eq!(configuration["execution.state-recovery.claim-mode"], "NO_CLAIM");
@@ -227,15 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn it_is_found_by_its_labels_and_collected_with_its_owner() {
-        let made = manifest(&launch(), &spec(sound()), &StartFrom::Nothing, true).unwrap();
+    fn it_is_found_by_its_labels_and_collected_by_nobody() {
+        let made = manifest(&launch(), &spec(sound()), &StartFrom::Nothing).unwrap();
         assert_eq!(made["metadata"]["name"], "orders-green-2");
         assert_eq!(made["metadata"]["labels"]["team"], "tides");
         assert_eq!(made["metadata"]["labels"]["tidegate.io/rollout"], "orders");
         assert_eq!(made["metadata"]["annotations"]["tidegate.io/revision"], "r1");
-        assert_eq!(made["metadata"]["ownerReferences"][0]["uid"], "9d3e");
-        let unowned = manifest(&launch(), &spec(sound()), &StartFrom::Nothing, false).unwrap();
-        assert_eq!(unowned["metadata"].get("ownerReferences"), None);
+        assert_eq!(made["metadata"].get("ownerReferences"), None);
     }
 
     #[test]
@@ -245,14 +229,14 @@ mod tests {
             (json!({ "high-availability.type": "NONE" }), "high-availability.type"),
             (json!({ "high-availability.type": "kubernetes" }), "high-availability.storageDir"),
         ] {
-            let refused = manifest(&launch(), &spec(configuration), &StartFrom::Nothing, true).unwrap_err();
+            let refused = manifest(&launch(), &spec(configuration), &StartFrom::Nothing).unwrap_err();
             assert!(refused.to_string().contains(words), "{refused}");
         }
         let long = Launch { rollout: "o".repeat(40), ..launch() };
-        let refused = manifest(&long, &spec(sound()), &StartFrom::Nothing, true).unwrap_err();
+        let refused = manifest(&long, &spec(sound()), &StartFrom::Nothing).unwrap_err();
         assert!(refused.to_string().contains("shorter name"), "{refused}");
         let broken = JobSpec { deployment: Some(json!({ "spec": 3 })), ..spec(sound()) };
-        let refused = manifest(&launch(), &broken, &StartFrom::Nothing, true).unwrap_err();
+        let refused = manifest(&launch(), &broken, &StartFrom::Nothing).unwrap_err();
         assert!(refused.to_string().contains("it is no object"), "{refused}");
     }
 }

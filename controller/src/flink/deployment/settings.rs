@@ -16,8 +16,6 @@ pub struct Settings {
     pub deadlines: Deadlines,
     /// How long to wait for the API server.
     pub answer: Duration,
-    /// Whether a deployment is owned by its rollout's resource, and collected when that is gone.
-    pub owned: bool,
 }
 
 impl Settings {
@@ -28,7 +26,6 @@ impl Settings {
             rest_address: "http://{deployment}-rest.{namespace}:{port}".to_owned(),
             deadlines: Deadlines::default(),
             answer: Duration::from_secs(10),
-            owned: true,
         }
     }
 

@@ -55,7 +55,6 @@ fn manifest(name: &str, deployment: &Deployment) -> Value {
         "metadata": {
             "name": name,
             "labels": metadata.labels,
-            "ownerReferences": metadata.owner_references,
         },
         "spec": {
             "backoffLimit": 0,

@@ -18,8 +18,7 @@ pub(super) async fn start(
     if let Some(there) = api.deployment(&asked, &job).await? {
         return known(api, &asked, launch, from, &there).await;
     }
-    let manifest =
-        manifest(launch, spec, from, api.settings.owned).map_err(|problem| api.error(&asked, problem))?;
+    let manifest = manifest(launch, spec, from).map_err(|problem| api.error(&asked, problem))?;
     if api.create(&asked, &api.deployments(), manifest).await? {
         return Ok(Submission::New);
     }
