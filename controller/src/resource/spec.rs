@@ -55,6 +55,8 @@ pub(crate) use strategy::{Deadlines, HandOver, LatePolicy, Promotion, PromotionM
     // Not at the field itself: there the server would repeat the value, password and all.
     validation = Rule::new("!has(self.store) || !self.store.contains('@')")
         .message("spec.store: credentials do not belong into a URL; name a file with auth-file="),
+    validation = Rule::new("(!has(oldSelf.store) && has(oldSelf.job)) || (has(self.store) == has(oldSelf.store) && (!has(self.store) || self.store == oldSelf.store))")
+        .message("spec.store: it cannot be exchanged, because the jobs that run have it; delete the resource, and make another one"),
     validation = Rule::new("!has(self.job) || has(self.store) || self.strategy == 'stop-start'")
         .message("spec.store: a job on a cluster of its own needs a store that it can reach; name it")
 )]
