@@ -8,8 +8,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::resource::duration;
 
-/// Without `RUST_LOG`: what this program does, and what goes wrong in the libraries below it.
-const LOG: &str = "warn,tidegate=info";
+/// Without `RUST_LOG`: what this program does, and what goes wrong in the libraries below it; the errors of the Kubernetes client are
+/// told by whoever has asked.
+const LOG: &str = "warn,tidegate=info,kube_client=off";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

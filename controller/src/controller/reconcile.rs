@@ -28,8 +28,6 @@ use crate::resource::status::Status;
 const SOON: Duration = Duration::from_millis(200);
 /// Something is under way. Flink tells nothing by itself.
 const POLL: Duration = Duration::from_secs(1);
-/// How long it may take beyond the deadline until a resource that is deleted is let go.
-const MORE: Duration = Duration::from_secs(60);
 /// Nothing is.
 const REST: Duration = Duration::from_secs(5);
 
@@ -85,7 +83,7 @@ async fn reconcile_once(watched: &Watched, context: &Context) -> Result<Action, 
     }
 }
 
-/// The plan ends at its deadline; whatever else keeps the controller from letting a resource go, does so for a minute more.
+/// The plan ends at its deadline; whatever else keeps the controller from letting a resource go, does so for as long once more.
 fn is_overdue(desk: &mut Desk, resource: &FlinkBlueGreenDeployment) -> bool {
     if resource.meta().deletion_timestamp.is_none() {
         return false;
@@ -94,7 +92,7 @@ fn is_overdue(desk: &mut Desk, resource: &FlinkBlueGreenDeployment) -> bool {
     let (namespace, name) = (resource.namespace().unwrap_or_default(), resource.name_any());
     let settings = Intent::read(&namespace, &name, &resource.spec).map(|intent| intent.settings);
     let limit = Duration::from_millis(settings.unwrap_or_default().deadlines.leave_ms);
-    since.elapsed() > limit + MORE
+    since.elapsed() > limit * 2
 }
 
 /// One look.
