@@ -101,11 +101,13 @@ async fn credentials_are_read_for_each_connection_and_logged_by_none() -> Result
             let auth = credentials(folder, "auth", "tidegate:sardine")?;
             let theirs = open(&server.host(), &format!("auth-file={auth}"))?;
             theirs.reports().await?;
-            credentials(folder, "auth", &format!("tidegate:{PASSWORD}"))?;
-            let ours = open(&server.host(), &format!("auth-file={auth}"))?;
+            // In a file of its own: should the other connection be lost by now, it still comes back with the old password.
+            let right = credentials(folder, "right", &format!("tidegate:{PASSWORD}"))?;
+            let ours = open(&server.host(), &format!("auth-file={right}"))?;
             ours.compare_and_set(&Object::Document, None, b"{}").await?;
             let denied = theirs.read(&Object::Document).await.expect_err("the old password");
             ensure!(denied.code() == "StoreDenied", "{denied}");
+            credentials(folder, "auth", &format!("tidegate:{PASSWORD}"))?;
             server.kill()?;
             server.restart().await?;
             crate::answers(&ours).await?;
