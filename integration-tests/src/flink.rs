@@ -263,7 +263,10 @@ impl FlinkCluster {
     fn java(&self, memory: &[&str]) -> Command {
         let conf = self.folder.join("conf");
         let mut java = Command::new("java");
-        java.args(memory).arg("-XX:+UseSerialGC").args(&self.java_flags).args(OPENED_PACKAGES);
+        java.args(memory)
+            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .args(&self.java_flags)
+            .args(OPENED_PACKAGES);
         java.envs(self.environment.iter().map(|(name, value)| (name, value)));
         java.arg(format!("-Dlog4j.configurationFile={}", conf.join("log4j2.properties").display()));
         java.arg("-cp").arg(self.libraries.classpath());
