@@ -14,6 +14,7 @@ async fn bad_input_is_told_and_nothing_is_started() -> Result<()> {
         the_server_refuses_what_cannot_be(case).await?;
         what_is_missing_in_the_rights_is_named(case).await?;
         a_jar_that_is_not_there(case).await?;
+        a_resource_made_anew_starts_nothing_from_a_guess(case).await?;
         a_savepoint_that_cannot_be_read(case).await?;
         Ok(())
     })
@@ -96,10 +97,24 @@ async fn a_jar_that_is_not_there(case: &Case) -> Result<()> {
     case.delete().await
 }
 
+/// Its store says that the rollout has run before.
+async fn a_resource_made_anew_starts_nothing_from_a_guess(case: &Case) -> Result<()> {
+    let jobs = case.fates.jobs("blue-1").len();
+    let spec = case.spec(case.job(Version::V1, 1));
+    case.apply(&spec).await?;
+    let status = case.wait("it is said", |status| tells(status, "DeploymentLost")).await?;
+    ensure!(tells(&status, "ask for replace and name the savepoint"), "{status}");
+    ensure!(case.fates.jobs("blue-1").len() == jobs, "something was started");
+    let mut other = spec.clone();
+    other["store"] = format!("configmap://{0}/{0}-2", case.name).into();
+    let refused = case.apply(&other).await.err().context("the store was exchanged")?.to_string();
+    ensure!(refused.contains("spec.store: it cannot be exchanged"), "{refused}");
+    case.delete().await
+}
+
 async fn a_savepoint_that_cannot_be_read(case: &Case) -> Result<()> {
     let mut spec = case.spec(case.job(Version::V1, 1));
     spec["job"]["initialSavepoint"] = "file:///nowhere/savepoint-1".into();
-    // The rollout of that name has run before, as the first store says.
     spec["store"] = format!("configmap://{0}/{0}-2", case.name).into();
     case.apply(&spec).await?;
     let status = case.wait("it is said", |status| tells(status, "file:///nowhere/savepoint-1")).await?;

@@ -7,6 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use tidegate_integration_tests::process::Process;
+use tidegate_integration_tests::{Observed, wait_until};
+
+use super::case::DEADLINE;
 
 /// One controller, in its lives one after the other.
 pub(crate) struct Controller {
@@ -49,6 +52,18 @@ impl Controller {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
         process.context("the controller does not run")?.kill()?;
         Ok(())
+    }
+
+    /// Tells it to end, and waits until it has.
+    pub(crate) async fn end(&self) -> Result<()> {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut process = process.context("the controller does not run")?;
+        process.terminate()?;
+        wait_until("the controller ends", DEADLINE, async || {
+            let ended = process.ended()?;
+            Ok(Observed::when(ended.is_some_and(|status| status.success()), (), || format!("{ended:?}")))
+        })
+        .await
     }
 
     /// How often it was started.

@@ -254,7 +254,7 @@ async fn another_controller_takes_over_and_follows_the_newest_spec() -> Result<(
     .await
 }
 
-async fn holder(case: &Case) -> Result<String> {
+pub(super) async fn holder(case: &Case) -> Result<String> {
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/tidegate-controller", case.name);
     let lease = case.api.get(&path).await?.context("there is no Lease")?;
     Ok(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned())

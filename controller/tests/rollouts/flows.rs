@@ -65,12 +65,27 @@ async fn a_good_rollout() -> Result<()> {
     .await
 }
 
+/// Its output becomes visible when a service answers and a person has signed it off.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_rollout_on_flink_2() -> Result<()> {
     Case::run_on("2.3.0", "flink-2", async |case| {
         let stream = first(case, &case.spec(case.job(Version::V1, 1)), 12).await?;
-        let second = case.spec(case.job(Version::V2, 2));
+        let mut second = case.spec(case.job(Version::V2, 2));
+        let alive = format!("{}/overview", case.flink().base());
+        second["checks"] = json!([
+            {"name": "alive", "interval": "1s", "count": 2, "http": {"url": alive, "status": 200}},
+            {"name": "sign-off", "interval": "1s", "count": 1, "key": {"configMap": "sign-offs", "key": "flights"}},
+        ]);
         case.apply(&second).await?;
+        let awaited = |status: &Value| {
+            let waiting = status["waiting"].to_string();
+            waiting.contains("sign-off") && !waiting.contains("alive")
+        };
+        let status = case.wait("only a person is waited for", awaited).await?;
+        ensure!(status["active"]["member"] == "blue-1", "{status}");
+        let revision = status["target"]["revision"].as_str().context("no target")?;
+        let sign_off = json!({"metadata": {"name": "sign-offs"}, "data": {"flights": format!("passed {revision}")}});
+        case.api.post(&format!("/api/v1/namespaces/{}/configmaps", case.name), &sign_off).await?;
         let status = case.wait_ready("green-1").await?;
         demand_undisturbed(&case.job_of("blue-1")?).await?;
         let owners: Owners = vec![(i64::MIN, Version::V1), (boundary(&status)?, Version::V2)];

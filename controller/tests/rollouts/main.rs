@@ -5,6 +5,7 @@
 mod bad_input;
 mod case;
 mod controller;
+mod docs;
 mod fates;
 mod faults;
 mod flows;
