@@ -11,6 +11,12 @@ NIGHTLY := cargo +nightly
 FUZZ_TARGETS := document report request header message
 SECONDS ?= 60
 GOLDEN = protocol/tests/golden
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+CRATES = protocol store store-configmap store-directory store-zookeeper agent bridge gate
+# Where the tests build theirs too.
+HELM = target/runtime/helm/$(HELM_VERSION)/helm
+HELM_VERSION = $(shell sed -n 's/^pub const HELM_VERSION.*"\(.*\)".*/\1/p' integration-tests/src/golang.rs)
+PACKAGE = target/package
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 JOB_JAR = examples/flights/job/target/flink-$(FLINK)/flights-job.jar
 
@@ -19,7 +25,7 @@ $(error STORE=$(STORE) is no kind of store: take one of $(STORES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly bench bench-control lint fmt clean
+.PHONY: help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package bench bench-control lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +102,26 @@ sanitize: nightly ## Miri, ThreadSanitizer and AddressSanitizer on the bridge an
 	  -Zbuild-std --target $(HOST) -p tidegate-bridge --tests
 	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitize/address $(NIGHTLY) test --locked \
 	  -Zbuild-std --target $(HOST) -p tidegate-bridge --tests
+
+$(HELM):
+	GOBIN=$(CURDIR)/$(dir $(HELM)) go install -trimpath helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
+
+package: GO := go
+package: tools $(FLINKS:%=package-%) $(HELM) ## what a release needs, into target/package: crates, Maven artifacts, chart, manifest, binary
+	cargo build --release --locked -p tidegate
+	cargo package --locked --no-verify -p tidegate $(CRATES:%=-p tidegate-%)
+	$(HELM) package controller/deploy/chart --destination $(PACKAGE)
+	cp controller/deploy/install.yaml $(PACKAGE)/tidegate-$(VERSION).yaml
+	cp target/release/tidegate $(PACKAGE)/tidegate-$(VERSION)-$(HOST)
+	cd $(PACKAGE) && sha256sum $$(ls -p | grep -v -e / -e SHA256SUMS) > SHA256SUMS && cat SHA256SUMS
+
+# With its sources, as Maven's repositories want it; the pom stands alone.
+package-%: bridge
+	$(MVN) -DskipTests package -Prelease -Dflink.version=$*
+	mkdir -p $(PACKAGE)
+	cp gate/flink/target/flink-$*/tidegate-flink-*.jar $(PACKAGE)
+	for jar in gate/flink/target/flink-$*/tidegate-flink-*-sources.jar; do \
+	  cp gate/flink/target/flink-$*/.flattened-pom.xml $(PACKAGE)/$$(basename $$jar -sources.jar).pom; done
 
 bench: ## ratios against doing the same without a gate, measured in one run
 	cargo bench --locked -p tidegate-gate --bench admit

@@ -37,21 +37,22 @@ impl Command {
         Self { binary: binary.into(), store: store.into(), rollout: rollout.into() }
     }
 
-    /// Runs a verb with its arguments to its end.
+    /// Runs a verb on the rollout, with its arguments, to its end.
     ///
     /// # Errors
     /// When it does not end within 90 s; a bad exit code is no error here.
     pub async fn run(&self, arguments: &[&str]) -> Result<Told> {
+        self.verb(&[arguments, &["--store", &self.store, "--rollout", &self.rollout]].concat()).await
+    }
+
+    /// The same for a verb that asks for no rollout.
+    ///
+    /// # Errors
+    /// As [`Command::run`].
+    pub async fn verb(&self, arguments: &[&str]) -> Result<Told> {
         let line = arguments.join(" ");
         let mut command = tokio::process::Command::new(&self.binary);
-        command.args(arguments).args([
-            "--store",
-            &self.store,
-            "--rollout",
-            &self.rollout,
-            "--output",
-            "json",
-        ]);
+        command.args(arguments).args(["--output", "json"]);
         command.stdin(Stdio::null()).kill_on_drop(true);
         let output = tokio::time::timeout(DEADLINE, command.output())
             .await

@@ -1,4 +1,4 @@
-//! The Go program of the harness, built once into `target/runtime`.
+//! The Go programs of the harness, built once into `target/runtime`.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -13,30 +13,55 @@ use crate::{runtime_folder, workspace_root};
 
 const MODULE: &str = "k8s.io/kubernetes";
 const PROGRAM: &str = "controlplane";
+const HELM: &str = "helm.sh/helm/v4/cmd/helm";
+/// The version of Helm that renders and packs the chart.
+pub const HELM_VERSION: &str = "v4.3.1";
 
 /// The Kubernetes control plane of `integration-tests/runtime/kube`; built when there is none of these very sources.
 ///
 /// # Errors
 /// When `go` is missing, a module cannot be had, or it does not compile.
 pub async fn control_plane() -> Result<PathBuf> {
-    tokio::task::spawn_blocking(build_once).await?
+    tokio::task::spawn_blocking(|| {
+        let sources = workspace_root().join("integration-tests/runtime/kube");
+        let folder = build_once("kube", &hash(&sources)?, |folder| build(&sources, &folder.join(PROGRAM)))?;
+        Ok(folder.join(PROGRAM))
+    })
+    .await?
+}
+
+/// The command `helm` of [`HELM_VERSION`]; built when there is none.
+///
+/// # Errors
+/// As [`control_plane`].
+pub async fn helm() -> Result<PathBuf> {
+    tokio::task::spawn_blocking(|| {
+        let folder = build_once("helm", HELM_VERSION, |folder| {
+            let mut go = Command::new("go");
+            go.args(["install", "-v", "-trimpath"])
+                .arg(format!("{HELM}@{HELM_VERSION}"))
+                .env("GOBIN", folder);
+            run(go, &format!("Helm {HELM_VERSION}"))
+        })?;
+        Ok(folder.join("helm"))
+    })
+    .await?
 }
 
 /// A folder is there as a whole or not at all: it is filled beside its place and renamed. A lock keeps two runs apart.
-fn build_once() -> Result<PathBuf> {
-    let sources = workspace_root().join("integration-tests/runtime/kube");
-    let runtime = runtime_folder().join("kube");
+fn build_once(name: &str, version: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let runtime = runtime_folder().join(name);
     fs::create_dir_all(&runtime).with_context(|| format!("cannot create {}", runtime.display()))?;
     let lock = File::create(runtime.join("lock")).context("cannot create a lock file")?;
-    lock.lock().context("cannot lock the folder of the control plane")?;
-    let folder = runtime.join(hash(&sources)?);
+    lock.lock().with_context(|| format!("cannot lock {}", runtime.display()))?;
+    let folder = runtime.join(version);
     if !folder.exists() {
         let fresh = tempfile::Builder::new().prefix("new-").tempdir_in(&runtime)?;
-        build(&sources, &fresh.path().join(PROGRAM))?;
+        build(fresh.path())?;
         fs::rename(fresh.keep(), &folder)
             .with_context(|| format!("cannot put {} in place", folder.display()))?;
     }
-    Ok(folder.join(PROGRAM))
+    Ok(folder)
 }
 
 /// Of all sources, their names included.
@@ -56,19 +81,20 @@ fn hash(sources: &Path) -> Result<String> {
 
 fn build(sources: &Path, program: &Path) -> Result<()> {
     let version = kubernetes_version(&sources.join("go.mod"))?;
+    let mut go = Command::new("go");
+    go.args(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags"]);
+    go.arg(linker_flags(&version)?).arg("-o").arg(program).arg(".").current_dir(sources);
+    run(go, &format!("Kubernetes {version}"))
+}
+
+/// Runs `go` with -v, and tells how far it is.
+fn run(mut go: Command, what: &str) -> Result<()> {
     let started = Instant::now();
-    eprintln!("Kubernetes {version}: building its control plane with Go (once, some minutes)");
-    let mut go = Command::new("go")
-        .args(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags"])
-        .arg(linker_flags(&version)?)
-        .arg("-o")
-        .arg(program)
-        .arg(".")
-        .current_dir(sources)
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run `go`: install Go 1.26 or newer (https://go.dev/dl) and put it on the PATH")?;
+    eprintln!("{what}: building it with Go (once, some minutes)");
+    let mut go =
+        go.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().context(
+            "cannot run `go`: install Go 1.26 or newer (https://go.dev/dl) and put it on the PATH",
+        )?;
     let mut last = Vec::new();
     let mut compiled = 0_usize;
     for line in BufReader::new(go.stderr.take().context("go has no error output")?).lines() {
@@ -79,17 +105,16 @@ fn build(sources: &Path, program: &Path) -> Result<()> {
         } else {
             compiled += 1;
             if compiled.is_multiple_of(200) {
-                let seconds = started.elapsed().as_secs();
-                eprintln!("Kubernetes {version}: {compiled} packages compiled in {seconds} s");
+                eprintln!("{what}: {compiled} packages compiled in {} s", started.elapsed().as_secs());
             }
         }
     }
     let status = go.wait().context("cannot wait for go")?;
     if !status.success() {
         let last = &last[last.len().saturating_sub(20)..];
-        bail!("go could not build the control plane ({status}):\n{}", last.join("\n"));
+        bail!("{what} could not be built with go ({status}):\n{}", last.join("\n"));
     }
-    eprintln!("Kubernetes {version}: built in {:.0} s", started.elapsed().as_secs_f64());
+    eprintln!("{what}: built in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -22,8 +22,7 @@ use super::world::{Cluster, World};
 
 /// Also for a controller that is killed seventy times on a machine that has much else to do.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
-/// The Role, then the ClusterRole.
-const ROLES: &str = include_str!("../../deploy/rbac.yaml");
+const ROLE: &str = include_str!("../../deploy/base/roles/controller.yaml");
 
 /// See above.
 pub(crate) struct Case {
@@ -80,8 +79,7 @@ impl Case {
 
     async fn start(world: &Arc<World>, cluster: &Cluster, name: &'static str, folder: &Path) -> Result<Case> {
         let api = world.plane.api()?;
-        let role = ROLES.split("\n---\n").next().unwrap_or_default();
-        let token = world.namespace(&api, name, role).await?;
+        let token = world.namespace(&api, name, ROLE).await?;
         for topic in [input(name), output(name)] {
             world.kafka.create_topic(&topic, ORIGINS.len() as i32, &[("retention.ms", "-1")]).await?;
         }

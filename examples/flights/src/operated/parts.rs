@@ -23,7 +23,7 @@ use crate::parts::{INPUT, OUTPUT, ROLLOUT};
 pub(super) const NAMESPACE: &str = "shop";
 const ACCOUNT: &str = "tidegate-controller";
 const CRD: &str = include_str!("../../../../controller/crd/flinkbluegreendeployments.tidegate.io.yaml");
-const RIGHTS: &str = include_str!("../../../../controller/deploy/rbac.yaml");
+const RIGHTS: &str = include_str!("../../../../controller/deploy/base/roles/controller.yaml");
 const RIGHTS_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Everything that runs; dropping it kills it, the controller first.

@@ -1,0 +1,39 @@
+//! The objects of a manifest.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+const CLUSTER_SCOPED: [&str; 4] =
+    ["ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace"];
+
+/// By kind and name.
+pub(crate) type Objects = BTreeMap<String, Value>;
+
+/// Reads a manifest as if it were applied in that namespace.
+pub(crate) fn parse(manifest: &str, namespace: &str) -> Result<Objects> {
+    let list: Vec<Value> = serde_saphyr::from_multiple(manifest)?;
+    let mut objects = Objects::new();
+    for mut object in list.into_iter().filter(|object| !object.is_null()) {
+        let kind = object["kind"].as_str().context("an object has no kind")?.to_owned();
+        let name =
+            format!("{kind} {}", object["metadata"]["name"].as_str().context("an object has no name")?);
+        if !CLUSTER_SCOPED.contains(&kind.as_str()) {
+            fill(&mut object["metadata"], namespace);
+        }
+        if kind == "RoleBinding" {
+            for subject in object["subjects"].as_array_mut().into_iter().flatten() {
+                fill(subject, namespace);
+            }
+        }
+        ensure!(objects.insert(name.clone(), object).is_none(), "{name} is there twice");
+    }
+    Ok(objects)
+}
+
+fn fill(object: &mut Value, namespace: &str) {
+    if object["namespace"].is_null() {
+        object["namespace"] = json!(namespace);
+    }
+}
