@@ -25,10 +25,11 @@ $(error STORE=$(STORE) is no kind of store: take one of $(STORES))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package bench bench-control lint fmt clean
+EXAMPLES := example-rust-stream example-operator-managed
+.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package bench bench-control lint fmt clean
 
 help: ## tell what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  FLINK=$(FLINK) (or one of: $(FLINKS)) chooses the Flink version of build and demo"
 	@echo "  STORE=$(STORE) (or one of: $(STORES)) chooses what the demo's jobs share"
 
@@ -48,6 +49,14 @@ demo: build ## the main job: a year of flights handed from one version of a Flin
 demo-operator: GO := go
 demo-operator: build ## the same by a resource that is edited, on Apache's Flink operator (TIDEGATE_FLINK_OPERATOR names its jars)
 	target/release/flights demo-operator --flink $(FLINK) --tidegate target/release/tidegate --jar $(JOB_JAR) $(DEMO)
+
+# Each example with real parts, as `make test` runs it too.
+example-rust-stream: tools ## a Rust stream job: rdkafka, Arrow batches, the gate, transactions
+	cargo run --locked -p tidegate-example-rust-stream -- demo
+
+example-operator-managed: GO := go
+example-operator-managed: tools jar-1.20.3 ## a resource is edited, the controller does the rest, on a session cluster
+	cargo test --locked -p tidegate --test controller -- --nocapture
 
 test: GO := go
 test: tools lint test-rust test-java ## all tests, on the real parts

@@ -27,6 +27,7 @@ pub(crate) fn parse(manifest: &str, namespace: &str) -> Result<Objects> {
                 fill(subject, namespace);
             }
         }
+        whole(&mut object);
         ensure!(objects.insert(name.clone(), object).is_none(), "{name} is there twice");
     }
     Ok(objects)
@@ -35,5 +36,19 @@ pub(crate) fn parse(manifest: &str, namespace: &str) -> Result<Objects> {
 fn fill(object: &mut Value, namespace: &str) {
     if object["namespace"].is_null() {
         object["namespace"] = json!(namespace);
+    }
+}
+
+/// 1 is written as 1.0 by some tool.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(whole),
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0) {
+                *value = json!(float as i64);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
