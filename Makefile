@@ -25,7 +25,7 @@ $(error STORE=$(STORE) is no kind of store: take one of $(STORES))
 endif
 
 .DEFAULT_GOAL := help
-EXAMPLES := example-rust-stream example-operator-managed
+EXAMPLES := example-rust-stream example-embedded-java example-manual-configmap example-operator-managed
 .PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package bench bench-control lint fmt clean
 
 help: ## tell what there is
@@ -53,6 +53,12 @@ demo-operator: build ## the same by a resource that is edited, on Apache's Flink
 # Each example with real parts, as `make test` runs it too.
 example-rust-stream: tools ## a Rust stream job: rdkafka, Arrow batches, the gate, transactions
 	cargo run --locked -p tidegate-example-rust-stream -- demo
+
+example-embedded-java: example-manual-configmap ## a gate in a job's sink, promoted as the next one is
+
+example-manual-configmap: GO := go
+example-manual-configmap: tools jar-1.20.3 ## promoted by an edit of a ConfigMap
+	cargo test --locked -p tidegate-integration-tests --test examples -- --nocapture
 
 example-operator-managed: GO := go
 example-operator-managed: tools jar-1.20.3 ## a resource is edited, the controller does the rest, on a session cluster

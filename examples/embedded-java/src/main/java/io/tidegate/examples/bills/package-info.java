@@ -1,0 +1,2 @@
+/** A small job with a gated Kafka sink. */
+package io.tidegate.examples.bills;
