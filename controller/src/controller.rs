@@ -17,6 +17,7 @@ mod lease;
 mod listen;
 mod metadata;
 mod metrics;
+mod notices;
 mod observe;
 mod problem;
 mod reconcile;
@@ -45,6 +46,7 @@ use listen::{Listener, Pulse};
 use metrics::Metrics;
 
 use crate::exit::{Exit, Failure};
+use crate::notify::Secrets;
 use crate::resource::FlinkBlueGreenDeployment;
 
 /// What is watched: the rest is read anew with each look.
@@ -81,7 +83,11 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let namespace = arguments.namespace.as_deref();
     info!(identity = leadership.identity(), namespace = namespace.unwrap_or("(all)"), "started");
     let (client, rest_address) = (clients.calls.clone(), arguments.flink_rest_address.clone());
-    let shared = Shared { client, leadership, rest_address, metrics, pulse };
+    let secrets = match &arguments.secrets_directory {
+        Some(folder) => Secrets::Folder(folder.clone()),
+        None => Secrets::Cluster(client.clone()),
+    };
+    let shared = Shared { client, leadership, rest_address, metrics, pulse, secrets };
     let resources = match namespace {
         Some(namespace) => Api::namespaced(clients.watches.clone(), namespace),
         None => Api::all(clients.watches.clone()),

@@ -5,10 +5,12 @@ mod checks;
 mod cli;
 mod controller;
 mod exit;
+mod notify;
 mod output;
 mod resource;
 mod status;
 mod verify;
+mod web;
 
 use std::process::ExitCode;
 

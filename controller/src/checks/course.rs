@@ -167,11 +167,11 @@ fn silence(check: &Check) -> Finding {
     let reason = |what: &str| format!("{what} has not answered within {:?}", patience(&check.probe));
     match &check.probe {
         Probe::Http { url, .. } => {
-            let address = super::address::shown(url);
+            let address = crate::web::shown(url);
             Finding::Bad(format!("{}; raise its timeout or look into it", reason(&address)))
         }
         Probe::Prometheus { url, .. } => {
-            let address = super::address::shown(url);
+            let address = crate::web::shown(url);
             Finding::Unknown(format!("{}; raise its timeout or ask for less", reason(&address)))
         }
         Probe::Backpressure { .. } => Finding::Unknown(reason("the job's cluster")),

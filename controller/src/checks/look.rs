@@ -5,10 +5,7 @@ mod http;
 mod key;
 mod prometheus;
 
-use std::error::Error as _;
-use std::time::Duration;
-
-use reqwest::{Certificate, Client};
+use reqwest::Client;
 use tidegate_protocol::identity::Member;
 use tidegate_protocol::rollout::Revision;
 
@@ -18,7 +15,6 @@ use crate::resource::intent::check::Probe;
 
 /// Quoted texts of others are cut to so many characters.
 const QUOTE: usize = 200;
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// Looks at one thing, for one version.
 pub(super) struct Looker {
@@ -48,29 +44,6 @@ impl Looker {
             }
         }
     }
-}
-
-/// The client of all checks. It follows no redirects, so that an answer is that of the address which was written. `trusted`
-/// are certificates beside this machine's.
-pub(super) fn client(trusted: &[Certificate]) -> reqwest::Result<Client> {
-    // The client asks for a provider even when it will speak plain HTTP only; a second installation is refused.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .connect_timeout(CONNECT)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
-        .tls_certs_merge(trusted.iter().cloned())
-        .build()
-}
-
-/// The last link of the chain: the others repeat the address, with all that may be secret in it.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    let mut last = error.source();
-    while let Some(next) = last.and_then(|error| error.source()) {
-        last = Some(next);
-    }
-    last.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
 }
 
 /// What somebody else wrote, cut.

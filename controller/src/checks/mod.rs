@@ -26,6 +26,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::resource::intent::check::Check;
+use crate::web;
 use course::{Course, Effect, Event};
 use look::Looker;
 pub(crate) use subject::Subject;
@@ -68,7 +69,7 @@ struct Task {
     handle: AbortHandle,
 }
 
-/// The client of checks cannot be made.
+/// The client of checks and notifications cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "ChecksUnusable: the trusted certificates of this machine cannot be used: {reason}; install its CA certificates"
@@ -88,7 +89,7 @@ impl<K: Clone + Debug + Ord + Send + 'static> Checks<K> {
         since: WallTime,
         wake: mpsc::UnboundedSender<K>,
     ) -> Result<Checks<K>, Unusable> {
-        let http = look::client(&[]).map_err(|error| Unusable { reason: look::cause(&error) })?;
+        let http = web::client(&[]).map_err(Unusable::from)?;
         Ok(Checks { client, http, since, wake, running: BTreeMap::new() })
     }
 
@@ -175,6 +176,12 @@ impl<K: Clone + Debug + Ord + Send + 'static> Checks<K> {
             }
             Verdict::Passed | Verdict::Failed(_) => verdict,
         }
+    }
+}
+
+impl From<reqwest::Error> for Unusable {
+    fn from(error: reqwest::Error) -> Unusable {
+        Unusable { reason: web::cause(&error) }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Checks on real servers.
 
 mod key;
-mod server;
 mod web;
 
 use std::collections::BTreeMap;

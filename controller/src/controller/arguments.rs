@@ -1,6 +1,7 @@
 //! The arguments of `tidegate controller`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -35,6 +36,11 @@ pub(crate) struct Arguments {
     /// are filled in. http://{deployment}-rest.{namespace}:{port} when not given
     #[arg(long, value_name = "TEMPLATE")]
     pub(super) flink_rest_address: Option<String>,
+
+    /// Where the Secrets of notifications are, as files <DIRECTORY>/<namespace>/<name>/<key>; they are read from the API server when
+    /// not given
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) secrets_directory: Option<PathBuf>,
 
     /// How log lines are written to standard error; RUST_LOG chooses which
     #[arg(long, value_enum, default_value_t = Log::Text)]

@@ -16,6 +16,8 @@ use super::lease::Leadership;
 use super::listen::Pulse;
 use super::metrics::Metrics;
 use crate::checks::{Checks, Unusable};
+use crate::notify::{Notifier, Pace, Secrets};
+use crate::web;
 
 /// The name under which the controller writes.
 pub(super) const MANAGER: &str = "tidegate-controller";
@@ -36,6 +38,8 @@ pub(super) struct Shared {
     pub(super) rest_address: Option<String>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) pulse: Arc<Pulse>,
+    /// Where the secrets of notifications are.
+    pub(super) secrets: Secrets,
 }
 
 /// See above.
@@ -43,6 +47,7 @@ pub(super) struct Context {
     pub(super) shared: Shared,
     pub(super) recorder: Recorder,
     checks: Mutex<Checks<Key>>,
+    pub(super) notifier: Notifier<Key>,
     /// By the uid of the resource.
     kept: Mutex<HashMap<String, Kept>>,
 }
@@ -61,8 +66,14 @@ impl Context {
         let instance = Some(shared.leadership.identity().to_owned());
         let reporter = Reporter { controller: MANAGER.to_owned(), instance };
         let recorder = Recorder::new(shared.client.clone(), reporter);
-        let checks = Mutex::new(Checks::new(shared.client.clone(), tidegate_agent::now(), wake)?);
-        Ok(Context { shared, recorder, checks, kept: Mutex::default() })
+        let checks = Checks::new(shared.client.clone(), tidegate_agent::now(), wake.clone())?;
+        let http = web::client(&[]).map_err(Unusable::from)?;
+        let metrics = Arc::clone(&shared.metrics);
+        let count = move |key: &Key, channel: &str, outcome| {
+            metrics.notified(&key.namespace, &key.name, channel, outcome);
+        };
+        let notifier = Notifier::new(http, shared.secrets.clone(), wake, Arc::new(count), Pace::default());
+        Ok(Context { shared, recorder, checks: Mutex::new(checks), notifier, kept: Mutex::default() })
     }
 
     /// Whether the Lease is held, by a live read.
@@ -96,6 +107,7 @@ impl Context {
     pub(super) fn forget(&self, key: &Key, uid: &str) {
         self.with(|kept| kept.remove(uid));
         self.checks().forget(key);
+        self.notifier.forget(key, tidegate_agent::now());
         self.shared.metrics.forget(&key.namespace, &key.name);
     }
 

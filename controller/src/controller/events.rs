@@ -42,7 +42,6 @@ fn transitions(before: &Record, plan: &Plan) -> Vec<Event> {
     let phase = after.phase.name();
     let is_degraded =
         plan.conditions.iter().any(|condition| condition.kind == ConditionKind::Degraded && condition.status);
-    let has_failed = after.failed.is_some() && after.failed != before.failed;
     let lines = news(&before.history, &after.history);
     let mut events: Vec<Event> = lines
         .iter()
@@ -55,7 +54,7 @@ fn transitions(before: &Record, plan: &Plan) -> Vec<Event> {
                 phase,
                 &note,
                 format!("Attempt{}Line{}", line.attempt, line.at.as_millis() + number as u64),
-                is_degraded || has_failed,
+                is_degraded || line.warning,
             )
         })
         .collect();
@@ -67,7 +66,7 @@ fn transitions(before: &Record, plan: &Plan) -> Vec<Event> {
 }
 
 /// The lines that came since: the history is bounded, so its beginning may be gone.
-fn news<'a>(before: &[Entry], after: &'a [Entry]) -> &'a [Entry] {
+pub(super) fn news<'a>(before: &[Entry], after: &'a [Entry]) -> &'a [Entry] {
     let known = before.last().and_then(|last| after.iter().rposition(|entry| entry == last));
     after.get(known.map_or(0, |known| known + 1)..).unwrap_or_default()
 }
@@ -96,6 +95,8 @@ mod tests {
             what: number.to_string(),
             why: String::new(),
             attempt: 1,
+            phase: String::new(),
+            warning: false,
         };
         let all: Vec<Entry> = (0..6).map(entry).collect();
         assert_eq!(news(&[], &all[..2]), &all[..2]);

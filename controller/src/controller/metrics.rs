@@ -18,6 +18,8 @@ use prometheus::{
 pub(crate) use sample::Look;
 use series::Series;
 
+use crate::notify::Outcome;
+
 /// What [`Metrics::text`] is, for the header of an answer.
 pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
@@ -91,6 +93,18 @@ impl Metrics {
     /// A request to a rollout's store failed.
     pub(crate) fn store_error(&self, namespace: &str, name: &str) {
         self.with(namespace, name, |series| series.store_error());
+    }
+
+    /// The resource is there, though nothing may ever be seen of it.
+    pub(crate) fn know(&self, namespace: &str, name: &str) {
+        self.with(namespace, name, |_| {});
+    }
+
+    /// A request to a receiver of notifications went so. One of a resource that is gone is not counted.
+    pub(crate) fn notified(&self, namespace: &str, name: &str, channel: &str, outcome: Outcome) {
+        if let Some(series) = self.resources().get(&(namespace.to_owned(), name.to_owned())) {
+            series.notified(channel, outcome);
+        }
     }
 
     /// The resource is gone, and its series with it.

@@ -60,6 +60,14 @@ pub(super) enum Problem {
     /// The document does not allow what was planned.
     #[error("{}: {_0}; look at the cutover document with tidegate status", self.code())]
     NotAllowed(#[from] tidegate_protocol::document::NotAllowed),
+    /// Somebody cannot be told of anything.
+    #[error("{}: channel {channel} of spec.notifications: {why}; it is tried again", self.code())]
+    Notification {
+        /// Which.
+        channel: String,
+        /// What is wrong; nothing secret.
+        why: String,
+    },
     /// The status cannot be written as JSON.
     #[error("{}: {_0}", self.code())]
     Status(#[from] serde_json::Error),
@@ -81,6 +89,7 @@ impl Problem {
             Problem::LeftBehind(_) => "LeftBehind",
             Problem::Name(_) => "OperationUnreadable",
             Problem::NotAllowed(_) => "NotAllowed",
+            Problem::Notification { .. } => "NotificationFailing",
             Problem::Status(_) => "StatusUnwritable",
         }
     }
@@ -101,6 +110,7 @@ impl Problem {
             | Problem::LeftBehind(_)
             | Problem::Name(_)
             | Problem::NotAllowed(_)
+            | Problem::Notification { .. }
             | Problem::Status(_) => false,
         }
     }

@@ -177,6 +177,7 @@ impl Look<'_> {
             Ok::<_, Problem>((checked, checks::Place { namespace, name, driver, job }))
         });
         world.checks = self.context.checks().look(self.key, &subject.intent.checks, checked.transpose()?);
+        world.problems.extend(self.context.unheard(self.key));
         for problem in &world.problems {
             self.count(problem);
         }
@@ -197,7 +198,8 @@ impl Look<'_> {
         plan: &Plan,
     ) -> Result<Option<FlinkBlueGreenDeployment>, Problem> {
         let (before, record) = (self.status(), subject.record);
-        let status = write::status(self.resource, subject, world, plan, &desk.trouble)?;
+        let mut status = write::status(self.resource, subject, world, plan, &desk.trouble)?;
+        self.context.put(self.key, self.resource, &plan.record, &mut status, subject.now);
         let kept = Kept::of(&plan.record, subject.sources, &subject.wanted.revision);
         let is_due = plan.record != *record || write::is_due(&before, &status, desk.written);
         let mut current = self.resource.clone();
@@ -219,6 +221,7 @@ impl Look<'_> {
             }
             self.context.tell(self.resource, record, plan).await;
         }
+        self.context.send(self.key, &current);
         let (namespace, name) = (&self.key.namespace, &self.key.name);
         self.context.shared.metrics.observe(namespace, name, &world.measure(subject, plan));
         Ok(Some(current))
@@ -226,10 +229,14 @@ impl Look<'_> {
 
     /// Says that the resource cannot be followed.
     async fn refuse(&self, desk: &mut Desk, problem: Problem, now: WallTime) -> Result<Action, Problem> {
-        let status = write::stuck(self.resource, &problem, &write::time(now));
+        let mut status = write::stuck(self.resource, &problem, &write::time(now));
+        let record = write::record(self.resource).unwrap_or_default();
+        self.context.put(self.key, self.resource, &record, &mut status, now);
+        let mut current = None;
         if self.resource.status.as_ref() != Some(&status) && self.context.leads().await? {
-            desk.persist(self.resources, self.resource, status).await?;
+            current = Some(desk.persist(self.resources, self.resource, status).await?);
         }
+        self.context.send(self.key, current.as_ref().unwrap_or(self.resource));
         Err(problem)
     }
 

@@ -81,7 +81,8 @@ pub(super) fn is_due(before: &Status, after: &Status, written: Option<Instant>) 
         let conditions: Vec<_> = conditions
             .map(|condition| (condition.kind.clone(), condition.status.clone(), condition.reason.clone()))
             .collect();
-        (status.observed_generation, status.record.clone(), conditions, status.cutover.clone())
+        let told = (status.record.clone(), status.notifications.clone());
+        (status.observed_generation, told, conditions, status.cutover.clone())
     };
     before != after
         && (facts(before) != facts(after) || written.is_none_or(|written| written.elapsed() >= RARELY))

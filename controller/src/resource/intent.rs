@@ -1,5 +1,6 @@
 //! From a spec as it is written to what the planner takes, once, at the edge.
 
+pub(crate) mod channel;
 pub(crate) mod check;
 pub(crate) mod source;
 
@@ -86,6 +87,7 @@ impl Intent {
         check_strategy(&mut reader, spec);
         let settings = settings(&mut reader, spec);
         let checks = check::read(&mut reader, &spec.checks, settings.deadlines.prove_ms);
+        channel::read(&mut reader, &spec.notifications);
         let lateness = spec.allowed_lateness.as_ref();
         let lateness_ms = lateness.map_or(0, |lateness| reader.millis("spec.allowedLateness", lateness));
         if let Some(lateness) = lateness.filter(|_| lateness_ms > LATENESS_MS) {

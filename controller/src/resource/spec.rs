@@ -1,6 +1,7 @@
 //! The spec, as it is written. The doc comments are what `kubectl explain` shows.
 
 mod check;
+mod notification;
 mod strategy;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use super::duration::Duration;
 use super::status::Status;
 pub(crate) use check::{Check, Prometheus};
+pub(crate) use notification::{Notification, SecretKey, Severity, Slack, Stage, Webhook};
 pub(crate) use strategy::{Deadlines, HandOver, LatePolicy, Promotion, PromotionMode, Proof, Strategy};
 
 /// Hands the output of a running Flink job over to its next version, exactly, and back by itself when that is not sound.
@@ -81,6 +83,10 @@ pub(crate) struct Spec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub(crate) checks: Vec<Check>,
+    /// Who is told of what happens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub(crate) notifications: Vec<Notification>,
     /// How long each phase may last. Before the commit of a cutover the rollout is aborted then; after it the wait is loud.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadlines: Option<Deadlines>,

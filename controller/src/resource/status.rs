@@ -1,10 +1,13 @@
-//! The status, as the controller writes it. Only `record` is read again; all else is for people and programs.
+//! The status, as the controller writes it. `record` is read again, and so are `revisions` and `notifications`; all else is for people
+//! and programs.
 
 pub(crate) mod build;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::spec::{Severity, Stage};
 
 /// See above.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +53,9 @@ pub(crate) struct Status {
     /// The last request of a person, and why it was refused, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) request: Option<Request>,
+    /// What people are told.
+    #[serde(default, skip_serializing_if = "Notifications::is_empty")]
+    pub(crate) notifications: Notifications,
     /// The planner's own record. Do not edit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
@@ -184,6 +190,54 @@ pub(crate) struct Savepoint {
     /// Where it lies; nothing while it is being taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,
+}
+
+/// What people are told by `spec.notifications`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Notifications {
+    /// Counts the messages.
+    #[serde(default)]
+    pub(crate) count: u64,
+    /// For what people were called since a person is needed, by its stable name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) called: Vec<String>,
+    /// Messages that have not been delivered to all who want them, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pending: Vec<Message>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Message {
+    /// No other message ever has it.
+    pub(crate) id: String,
+    /// When it happened.
+    #[schemars(extend("format" = "date-time"))]
+    pub(crate) time: String,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// Where in the rollout.
+    pub(crate) stage: Stage,
+    /// Which rollout.
+    pub(crate) attempt: u64,
+    /// Who.
+    pub(crate) who: String,
+    /// What.
+    pub(crate) what: String,
+    /// Why.
+    pub(crate) why: String,
+    /// How a person goes on from there.
+    pub(crate) command: String,
+    /// The channels to which it is not delivered yet.
+    pub(crate) to: Vec<String>,
+}
+
+impl Notifications {
+    fn is_empty(&self) -> bool {
+        *self == Notifications::default()
+    }
 }
 
 /// A request of a person.

@@ -6,9 +6,9 @@ use tidegate_protocol::rollout::{
 };
 use tidegate_protocol::time::WallTime;
 
-use super::intent::Intent;
 use super::intent::check::Probe;
 use super::intent::source::Source;
+use super::intent::{Intent, channel};
 use super::spec::Spec;
 use super::status::Status;
 use super::status::build::Sources;
@@ -137,6 +137,16 @@ fn the_examples_of_checks_are_read() {
     assert_eq!(kinds.len(), 4);
 }
 
+/// The channels of docs/notifications.md, as they stand there.
+#[test]
+fn the_examples_of_channels_are_read() {
+    let page = include_str!("../../../docs/notifications.md");
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let value: Value = serde_saphyr::from_str(example).unwrap();
+    read(changed(template(), value.clone())).unwrap();
+    assert_eq!(channel::usable(&spec(changed(template(), value)).notifications).len(), 2);
+}
+
 #[test]
 fn what_cannot_be_is_refused_by_field_value_and_way_out() {
     let reserved = changed(template(), json!({}));
@@ -150,6 +160,9 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
         value["template"]["spec"]["job"][key] = of;
         value
     };
+    let key = json!({"name": "s", "key": "k"});
+    let channel = |of: Value| changed(json!({"name": "chat"}), of);
+    let channels = |list: Value| changed(template(), json!({ "notifications": list }));
     let mut session = template();
     session["template"]["spec"].as_object_mut().unwrap().remove("job");
     for (value, field, told) in [
@@ -162,7 +175,7 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
         (changed(job(), json!({"store": null})), "spec.store", "zookeeper://host:port"),
         (changed(template(), json!({"store": "zookeeper:///x"})), "spec.store", "\"zookeeper:///x\""),
         (changed(template(), json!({"store": "consul://x"})), "spec.store", "\"consul://x\""),
-        (changed(template(), json!({"store": "zookeeper://u:secret@h:1/x"})), "spec.store", "auth-file"),
+        (changed(template(), json!({"store": "zookeeper://u:hunter2@h:1/x"})), "spec.store", "auth-file"),
         (changed(template(), json!({"watch": "soon"})), "spec.watch", "\"soon\""),
         (changed(template(), json!({"allowedLateness": "1194h"})), "spec.allowedLateness", "1193h"),
         (changed(template(), json!({"tries": 0})), "spec.tries", "from 1 to 10"),
@@ -173,6 +186,37 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
             ),
             "spec.checks[c].http.timeout",
             "at least 1ms",
+        ),
+        (channels(json!([channel(json!({}))])), "spec.notifications[chat]", "exactly one"),
+        (
+            channels(json!([channel(
+                json!({"slack": {"secret": key}, "webhook": {"url": "http://x", "secret": key}})
+            )])),
+            "spec.notifications[chat]",
+            "exactly one",
+        ),
+        (
+            channels(json!([channel(json!({"webhook": {"url": "ftp://u:hunter2@x", "secret": key}}))])),
+            "spec.notifications[chat].webhook.url",
+            "http://",
+        ),
+        (
+            channels(json!([channel(json!({"slack": {"secret": {"name": "s", "key": "../../x"}}}))])),
+            "spec.notifications[chat].slack.secret.key",
+            "\"../../x\"",
+        ),
+        (
+            channels(json!([channel(json!({"slack": {"secret": {"name": "..", "key": "k"}}}))])),
+            "spec.notifications[chat].slack.secret.name",
+            "\"..\"",
+        ),
+        (
+            channels(json!([
+                channel(json!({"slack": {"secret": key}})),
+                channel(json!({"slack": {"secret": key}}))
+            ])),
+            "spec.notifications",
+            "\"chat\"",
         ),
         (changed(template(), json!({"deadlines": {"prove": "60s"}})), "spec.deadlines.prove", "longer"),
         (
@@ -218,7 +262,7 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
         let error = read(value.clone()).expect_err(&value.to_string());
         assert!(error.starts_with("SpecInvalid: "), "{error}");
         assert!(error.contains(field) && error.contains(told), "{field}, {told}: {error}");
-        assert!(!error.contains("secret"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
     let error = Intent::read("shop", &"o".repeat(31), &spec(template())).unwrap_err().to_string();
     assert!(error.contains("metadata.name"), "{error}");

@@ -41,6 +41,12 @@ async fn the_server_refuses_what_cannot_be(case: &Case) -> Result<()> {
         (changed(stop_start), ["spec.handOver", "leave it out"]),
         (changed(|spec| spec["store"] = "zookeeper:///x".into()), ["spec.store", "host:port"]),
         (changed(|spec| spec["store"] = Value::Null), ["spec.store", "name it"]),
+        (
+            changed(|spec| spec["notifications"] = json!([{"name": "a"}])),
+            ["spec.notifications", "exactly one"],
+        ),
+        (changed(|spec| spec["notifications"] = channel("ftp://x", "k")), ["spec.notifications", "http://"]),
+        (changed(|spec| spec["notifications"] = channel("http://x", "../k")), ["secret.key", "should match"]),
     ] {
         let arguments = ["create", "--filename", "-"];
         let plane = &case.world.plane;
@@ -49,6 +55,10 @@ async fn the_server_refuses_what_cannot_be(case: &Case) -> Result<()> {
         ensure!(words.iter().all(|word| error.contains(word)), "{words:?}: {error}");
     }
     Ok(())
+}
+
+fn channel(url: &str, key: &str) -> Value {
+    json!([{"name": "a", "webhook": {"url": url, "secret": {"name": "s", "key": key}}}])
 }
 
 /// The verb and the resource.

@@ -242,11 +242,19 @@ impl Planner<'_> {
         self.tell_of(PLANNER, what, why);
     }
 
+    /// What is not as it was hoped for.
+    fn warn(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.tell(what, why);
+        if let Some(entry) = self.record.history.last_mut() {
+            entry.warning = true;
+        }
+    }
+
     /// What is said again with every look until it has been seen to work.
-    fn tell_once(&mut self, what: String, why: String) {
+    fn warn_once(&mut self, what: String, why: String) {
         let attempt = self.record.attempt;
         if !self.record.history.iter().any(|entry| entry.attempt == attempt && entry.what == what) {
-            self.tell(what, why);
+            self.warn(what, why);
         }
     }
 
@@ -259,6 +267,8 @@ impl Planner<'_> {
             what: what.into(),
             why,
             attempt,
+            phase: self.record.phase.name().to_owned(),
+            warning: false,
         });
         let surplus = self.record.history.len().saturating_sub(HISTORY);
         self.record.history.drain(..surplus);
@@ -314,8 +324,11 @@ impl Planner<'_> {
 
     /// Remembers a revision that failed; one that is only not wanted any more may be wanted again.
     fn fail(&mut self, version: &Version, failure: Failure) {
-        self.tell(format!("gave up {} ({})", version.launch, failure.cause.code()), failure.message.clone());
-        if failure.cause != Cause::Superseded {
+        let what = format!("gave up {} ({})", version.launch, failure.cause.code());
+        if failure.cause == Cause::Superseded {
+            self.tell(what, failure.message);
+        } else {
+            self.warn(what, failure.message.clone());
             self.record.failed = Some(Failed { revision: version.revision.clone(), failure, at: self.now });
         }
     }

@@ -221,6 +221,12 @@ pub struct Entry {
     pub why: String,
     /// In which rollout.
     pub attempt: u64,
+    /// In which phase; empty in a record that an earlier release has written.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub phase: String,
+    /// It is not what was hoped for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
 }
 
 impl Entry {

@@ -3,8 +3,9 @@
 use reqwest::Client;
 use tidegate_protocol::identity::Member;
 
-use super::{Finding, cause};
-use crate::checks::address::{filled, shown};
+use super::Finding;
+use crate::checks::address::filled;
+use crate::web::{cause, shown};
 
 /// The service is asked about the version, or is part of it: that it does not answer is a bad result.
 pub(super) async fn look(client: &Client, url: &str, member: Member, wanted: u16) -> Finding {

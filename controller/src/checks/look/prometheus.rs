@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidegate_protocol::identity::Member;
 
-use super::{Finding, cause, quoted};
-use crate::checks::address::{filled, shown};
+use super::{Finding, quoted};
+use crate::checks::address::filled;
+use crate::web::{cause, shown};
 
 /// One number takes less; larger answers are not read on.
 const ANSWER_MAX: usize = 1 << 20;

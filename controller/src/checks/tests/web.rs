@@ -13,9 +13,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::course::Finding;
-use super::super::look;
-use super::server::{Reply, Server};
 use super::*;
+use crate::web::server::{Reply, Server};
 
 fn http(url: String, timeout_ms: u64) -> Probe {
     Probe::Http { url, status: 200, timeout_ms }
@@ -116,7 +115,7 @@ async fn a_certificate_must_be_trusted() {
     let reason = failed(rig.final_verdict(&check, &subject(1)).await);
     assert!(reason.contains("cannot be asked (invalid peer certificate: UnknownIssuer)"), "{reason}");
     let authority = Certificate::from_pem(&std::fs::read(files.authority()).unwrap()).unwrap();
-    rig.checks.http = look::client(&[authority]).unwrap();
+    rig.checks.http = crate::web::client(&[authority]).unwrap();
     assert_eq!(rig.final_verdict(&check, &subject(2)).await, Verdict::Passed);
 }
 
@@ -223,7 +222,7 @@ async fn one_look_at_a_closed_port_is_bad_for_a_service_and_unknown_for_a_server
     let closed = format!("http://127.0.0.1:{}", Reservation::take().unwrap().release());
     let rig = Rig::alone();
     for (probe, bad) in [(http(closed.clone(), 5_000), true), (prometheus(closed), false)] {
-        let looker = look::Looker {
+        let looker = crate::checks::look::Looker {
             client: rig.checks.client.clone(),
             http: rig.checks.http.clone(),
             place: rig.place.clone(),

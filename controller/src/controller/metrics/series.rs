@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Counter, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntGaugeVec, Opts, Result};
+use prometheus::{
+    Counter, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Result,
+};
 use tidegate_protocol::rollout::{Phase, Verdict};
 use tidegate_protocol::time::WallTime;
 
 use super::sample::{self, Look};
+use crate::notify::Outcome;
 
 /// From half a minute to a day.
 const BUCKETS: [f64; 12] =
@@ -27,6 +30,7 @@ pub(super) struct Series {
     duration: HistogramVec,
     paused: Counter,
     store_errors: IntCounter,
+    notifications: IntCounterVec,
     last: Option<WallTime>,
 }
 
@@ -81,12 +85,23 @@ impl Series {
                 "tidegate_store_errors_total",
                 "Requests to the rollout's store that failed.",
             ))?,
+            notifications: IntCounterVec::new(
+                options(
+                    "tidegate_notifications_total",
+                    "Notifications that their receiver has taken, requests that failed, and notifications that were given up.",
+                ),
+                &["channel", "result"],
+            )?,
             last: None,
         })
     }
 
     pub(super) fn store_error(&self) {
         self.store_errors.inc();
+    }
+
+    pub(super) fn notified(&self, channel: &str, outcome: Outcome) {
+        self.notifications.with_label_values(&[channel, outcome.name()]).inc();
     }
 
     pub(super) fn observe(&mut self, look: &Look<'_>) {
@@ -118,7 +133,7 @@ impl Series {
         self.last = Some(now);
     }
 
-    fn collectors(&self) -> [&dyn Collector; 9] {
+    fn collectors(&self) -> [&dyn Collector; 10] {
         [
             &self.phase,
             &self.condition,
@@ -129,6 +144,7 @@ impl Series {
             &self.duration,
             &self.paused,
             &self.store_errors,
+            &self.notifications,
         ]
     }
 }

@@ -9,7 +9,9 @@ use tidegate_protocol::rollout::{
 };
 use tidegate_protocol::time::{EventTime, WallTime};
 
-use super::sample::{Outcome, acknowledgements_missing, boundary_seconds, duration_ms, outcome, paused_ms};
+use super::sample::{
+    Outcome as Ended, acknowledgements_missing, boundary_seconds, duration_ms, outcome, paused_ms,
+};
 use super::*;
 
 const BLUE: Member = Member::new(Color::Blue, 1);
@@ -129,14 +131,23 @@ fn reports(list: Vec<Seen>) -> BTreeMap<Member, Seen> {
     list.into_iter().map(|seen| (seen.report.member, seen)).collect()
 }
 
+fn entry(millis: u64, what: &str, attempt: u64) -> Entry {
+    Entry {
+        at: at(millis),
+        who: String::new(),
+        what: what.to_owned(),
+        why: String::new(),
+        attempt,
+        phase: String::new(),
+        warning: false,
+    }
+}
+
 /// All there is to tell about one resource, and what is told.
 fn told() -> (Metrics, String) {
     let metrics = Metrics::new().unwrap();
     let (before, after) = (record(watching()), record(Phase::Idle));
-    let history = vec![
-        Entry { at: at(0), who: String::new(), what: "began".to_owned(), why: String::new(), attempt: 1 },
-        Entry { at: at(1_000), who: String::new(), what: "began".to_owned(), why: String::new(), attempt: 2 },
-    ];
+    let history = vec![entry(0, "began", 1), entry(1_000, "began", 2)];
     let plan = plan(Record { history, ..after });
     let document = proposed();
     let reports = reports(vec![seen(BLUE, &[(2, None)])]);
@@ -156,6 +167,7 @@ fn told() -> (Metrics, String) {
     metrics.reconciled(Duration::from_millis(20), true);
     metrics.observe("shop", "orders", &look);
     metrics.store_error("shop", "orders");
+    metrics.notified("shop", "orders", "chat", Outcome::Dropped);
     let text = metrics.text().unwrap();
     (metrics, text)
 }
@@ -196,6 +208,7 @@ fn a_resource_takes_its_series_with_it() {
     assert!(text.contains("orders"));
     metrics.store_error("shop", "others");
     metrics.forget("shop", "orders");
+    metrics.notified("shop", "orders", "chat", Outcome::Sent);
     let text = metrics.text().unwrap();
     assert!(!text.contains("orders") && text.contains("others"), "{text}");
     // It may come again.
@@ -278,16 +291,16 @@ fn a_rollout_ends_where_it_comes_to_rest() {
     };
     let in_place = |fallback: Option<&Version>| proving(Purpose::InPlace { fallback: fallback.cloned() });
     for (phase, active, failed, ending) in [
-        (proving(Purpose::First), &blue, None, Some(Outcome::Completed)),
-        (watching(), &green, None, Some(Outcome::Completed)),
-        (proving(Purpose::Standby(green.clone())), &blue, Some("r2"), Some(Outcome::GivenUp)),
-        (ready, &blue, Some("r2"), Some(Outcome::GivenUp)),
-        (reversing.clone(), &blue, Some("r2"), Some(Outcome::RolledBack)),
-        (reversing, &green, None, Some(Outcome::Completed)),
-        (proving(Purpose::Reclaim), &blue, Some("r2"), Some(Outcome::RolledBack)),
-        (in_place(Some(&blue)), &blue, None, Some(Outcome::Completed)),
-        (in_place(None), &blue, Some("r2"), Some(Outcome::RolledBack)),
-        (in_place(None), &blue, Some("r1"), Some(Outcome::Completed)),
+        (proving(Purpose::First), &blue, None, Some(Ended::Completed)),
+        (watching(), &green, None, Some(Ended::Completed)),
+        (proving(Purpose::Standby(green.clone())), &blue, Some("r2"), Some(Ended::GivenUp)),
+        (ready, &blue, Some("r2"), Some(Ended::GivenUp)),
+        (reversing.clone(), &blue, Some("r2"), Some(Ended::RolledBack)),
+        (reversing, &green, None, Some(Ended::Completed)),
+        (proving(Purpose::Reclaim), &blue, Some("r2"), Some(Ended::RolledBack)),
+        (in_place(Some(&blue)), &blue, None, Some(Ended::Completed)),
+        (in_place(None), &blue, Some("r2"), Some(Ended::RolledBack)),
+        (in_place(None), &blue, Some("r1"), Some(Ended::Completed)),
         (Phase::Idle, &blue, None, None),
     ] {
         assert_eq!(outcome(&record(phase.clone()), &idle(active, failed)), ending, "{phase:?}");
@@ -297,13 +310,6 @@ fn a_rollout_ends_where_it_comes_to_rest() {
 
 #[test]
 fn a_duration_has_no_pauses_of_people_in_it() {
-    let entry = |millis, what: &str, attempt| Entry {
-        at: at(millis),
-        who: String::new(),
-        what: what.to_owned(),
-        why: String::new(),
-        attempt,
-    };
     let of = |history: Vec<Entry>| duration_ms(&Record { history, ..record(Phase::Idle) }, at(100));
     assert_eq!(of(vec![entry(5, "began", 1), entry(10, "began", 2)]), Some(90));
     let held =

@@ -56,6 +56,7 @@ impl Status {
                 .answered
                 .as_ref()
                 .map(|answered| Request { id: answered.id.clone(), refusal: answered.refusal.clone() }),
+            notifications: sources.before.notifications.clone(),
             record: Some(serde_json::to_value(record)?),
         })
     }

@@ -54,7 +54,7 @@ impl Planner<'_> {
             return self.call("FormerNotRunning", message);
         }
         let (before, since) = (self.attempts(), self.now);
-        self.tell(format!("gives the output back to {}", former.launch), failure.message.clone());
+        self.warn(format!("gives the output back to {}", former.launch), failure.message.clone());
         let (back, way_back, tries, abandoned) = (former, Some(way_back), 1, false);
         self.go(Phase::Reversing { back, way_back, before, tries, failure, abandoned, since })
     }
@@ -67,7 +67,7 @@ impl Planner<'_> {
         tries: u32,
         failure: Failure,
     ) -> Turn {
-        self.tell("continues the old version from its pinned savepoint", failure.message.clone());
+        self.warn("continues the old version from its pinned savepoint", failure.message.clone());
         let (frontier, since) = (None, self.now);
         self.go(Phase::Fencing { former, way_back, tries, frontier, failure, since })
     }
@@ -139,7 +139,7 @@ impl Planner<'_> {
             let what = format!(
                 "{next} continues for {last} from {from} on; what {last} has written of that is there twice"
             );
-            self.tell(what, failure.message.clone());
+            self.warn(what, failure.message.clone());
             self.record.failed = Some(Failed { revision: dead.revision.clone(), failure, at: self.now });
             self.record.active = Some(version);
             self.leave_over(dead, Way::Discard);
@@ -170,7 +170,7 @@ impl Planner<'_> {
                 let Some(active) = self.record.active.clone() else { return self.go(Phase::Idle) };
                 self.fail(&active, failure);
                 let Version { revision, scale, start, .. } = fallback.clone();
-                self.tell(format!("launches {revision} again"), "its successor was given up");
+                self.warn(format!("launches {revision} again"), "its successor was given up");
                 let (start, fallback, cancel) = (Some(start), None, true);
                 self.go(Phase::Relaunching { revision, scale, start, fallback, cancel, since })
             }

@@ -126,7 +126,7 @@ impl Planner<'_> {
         }
         match step {
             Step::Over => {
-                self.tell(format!("{} has the output again", back.launch), failure.message.clone());
+                self.warn(format!("{} has the output again", back.launch), failure.message.clone());
                 self.record.active = Some(back);
                 self.fail(&failed, failure);
                 self.leave_over(failed, Way::Retire);

@@ -38,7 +38,7 @@ impl Planner<'_> {
             }
             Some(Progress::Failed(reason)) if tries >= wanted.settings.tries => Some(reason),
             Some(Progress::Failed(reason)) if self.backed_off(since, tries) => {
-                self.tell(format!("tries the snapshot of {} again", active.launch), reason);
+                self.warn(format!("tries the snapshot of {} again", active.launch), reason);
                 return self.go(Phase::Snapshotting { revision: revision.clone(), tries: tries + 1, since });
             }
             Some(Progress::Running | Progress::Failed(_)) | None => None,
@@ -219,8 +219,10 @@ impl Planner<'_> {
         let since = self.now;
         match purpose {
             Purpose::Standby(target) => {
-                self.tell(format!("{} is ready", target.launch), "all proofs are there");
-                self.go(Phase::Ready { target, baseline, promoted: false, since })
+                let what = format!("{} is ready", target.launch);
+                let turn = self.go(Phase::Ready { target, baseline, promoted: false, since });
+                self.tell(what, "all proofs are there");
+                turn
             }
             Purpose::First | Purpose::InPlace { .. } | Purpose::Reclaim => {
                 self.tell(format!("{} is accepted", version.launch), "all proofs are there");

@@ -71,7 +71,7 @@ impl Planner<'_> {
                 self.wait("NotRunning", format!("{launch} does not run, so no savepoint can be taken yet"))
             }
             Some(Progress::Failed(reason)) if operation.tries >= settings.tries => {
-                self.tell_once(format!("deletes {launch} without a savepoint"), reason);
+                self.warn_once(format!("deletes {launch} without a savepoint"), reason);
                 Turn::Act(Action::Delete { launch })
             }
             Some(Progress::Failed(_)) => {

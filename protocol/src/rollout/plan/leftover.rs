@@ -36,7 +36,7 @@ impl Planner<'_> {
         for (launch, deployment) in observed.deployments.iter().filter(|(launch, _)| !known.contains(launch))
         {
             let had_output = self.document().is_some_and(|document| document.has_owned(launch.member));
-            self.tell(format!("found {launch}"), "it is there, and nothing was known of it");
+            self.warn(format!("found {launch}"), "it is there, and nothing was known of it");
             self.leave_over(
                 adopted(*launch, deployment),
                 if had_output { Way::Retire } else { Way::Discard },
@@ -104,7 +104,7 @@ impl Planner<'_> {
         match self.keep(operation, true) {
             None if self.runs(launch) => (Some(leftover), Some(Action::Stop { operation })),
             Some(Progress::Failed(reason)) if tries >= self.observed.wanted.settings.tries => {
-                self.tell(format!("discards {launch} without a savepoint"), reason);
+                self.warn(format!("discards {launch} without a savepoint"), reason);
                 leftover.way = Way::Discard;
                 self.leftover(leftover)
             }

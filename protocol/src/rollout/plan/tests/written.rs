@@ -75,3 +75,19 @@ fn an_unknown_field_is_an_error_and_never_dropped() {
     let error = serde_json::from_value::<Record>(value).unwrap_err().to_string();
     assert!(error.contains("intent"), "{error}");
 }
+
+/// As releases wrote it before a line of the history told its phase.
+#[test]
+fn a_record_of_an_earlier_release_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollout/records.json");
+    let mut all: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for record in all.values_mut() {
+        for entry in record["history"].as_array_mut().unwrap() {
+            assert!(entry.as_object_mut().unwrap().remove("phase").is_some());
+            entry.as_object_mut().unwrap().remove("warning");
+        }
+        let read: Record = serde_json::from_value(record.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), *record);
+    }
+}

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -16,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// How it answers.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// With this status and body.
     Answer(u16, String),
     /// With a redirect to this address.
@@ -27,20 +29,28 @@ pub(super) enum Reply {
     Stall,
 }
 
+/// A request that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
 /// Dropping it ends it.
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     asked: Arc<AtomicUsize>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     task: JoinHandle<()>,
 }
 
 impl Server {
     /// `reply` gets the path with its query, and how often the server was asked before.
-    pub(super) async fn start(reply: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Server {
+    pub(crate) async fn start(reply: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Server {
         Server::listen(None, reply).await
     }
 
-    pub(super) async fn with_tls(
+    pub(crate) async fn with_tls(
         acceptor: TlsAcceptor,
         reply: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
     ) -> Server {
@@ -54,11 +64,16 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, reply) = (Arc::new(AtomicUsize::new(0)), Arc::new(reply));
-        let count = asked.clone();
+        let (count, heard) = (asked.clone(), Arc::<Mutex<Vec<Heard>>>::default());
+        let all = heard.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (reply, asked, acceptor) = (reply.clone(), count.clone(), acceptor.clone());
-                let reply = move |path: &str| reply(path, asked.fetch_add(1, Ordering::SeqCst));
+                let heard = all.clone();
+                let reply = move |path: &str, request: Heard| {
+                    heard.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+                    reply(path, asked.fetch_add(1, Ordering::SeqCst))
+                };
                 tokio::spawn(async move {
                     match acceptor {
                         None => serve(client, reply).await,
@@ -72,19 +87,26 @@ impl Server {
                 });
             }
         });
-        Server { port, asked, task }
+        Server { port, asked, heard, task }
     }
 
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Server {
+    /// All requests so far.
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -96,12 +118,16 @@ impl Drop for Server {
 
 async fn serve(
     client: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    reply: impl Fn(&str) -> Reply + Send,
+    reply: impl Fn(&str, Heard) -> Reply + Send + Sync,
 ) {
+    let reply = &reply;
     let service = service_fn(|request: Request<Incoming>| {
         let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
-        let reply = reply(&path);
         async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let reply = reply(&path, Heard { headers: parts.headers, body });
             let response = Response::builder();
             Ok::<_, Infallible>(
                 match reply {
