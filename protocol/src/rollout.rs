@@ -28,6 +28,6 @@ pub use observation::{
 pub use plan::plan;
 pub use record::{
     Answered, Baseline, Cause, Entry, Failed, Failure, Generations, Kept, Launch, Leftover, Next, Operation,
-    OperationKind, Phase, Purpose, Record, Revision, Savepoint, Scale, Start, Version, Way,
+    OperationKind, Phase, Purpose, Record, Revision, Savepoint, Scale, Scheduled, Start, Version, Way,
 };
-pub use settings::{Deadlines, Lag, Limits, Promotion, Settings, Strategy};
+pub use settings::{Deadlines, Lag, Limits, Promotion, Schedule, Settings, Strategy};

@@ -70,6 +70,7 @@ impl Desk {
             OperationKind::Stop => driver.stop(&job, &name).await?,
             OperationKind::Snapshot
             | OperationKind::Pin
+            | OperationKind::Scheduled
             | OperationKind::Promote
             | OperationKind::Withdraw => driver.savepoint(&job, &name).await?,
         };

@@ -264,7 +264,7 @@ impl Desk {
         let (driver, job) = self.job(subject, operation.launch)?;
         let taking = match operation.kind {
             OperationKind::Stop => Taking::Stop,
-            OperationKind::Snapshot | OperationKind::Pin => Taking::Savepoint,
+            OperationKind::Snapshot | OperationKind::Pin | OperationKind::Scheduled => Taking::Savepoint,
             OperationKind::Promote | OperationKind::Withdraw => return Ok(None),
         };
         let name = operation_of(operation)?;

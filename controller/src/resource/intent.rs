@@ -10,7 +10,7 @@ use tidegate_protocol::time::WallTime;
 
 use super::duration::Duration;
 use super::problem::{Invalid, Problem};
-use super::spec::{HandOver, LatePolicy, Promotion, PromotionMode, Proof, Spec, Strategy};
+use super::spec::{HandOver, LatePolicy, Promotion, PromotionMode, Proof, Savepoints, Spec, Strategy};
 use check::Check;
 use source::Source;
 
@@ -60,6 +60,10 @@ impl Reader {
         way_out: impl Into<String>,
     ) {
         self.problems.push(Problem::new(field, what, way_out));
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.problems.iter().any(|problem| problem.field == field)
     }
 
     pub(super) fn millis(&mut self, field: &str, duration: &Duration) -> u64 {
@@ -194,6 +198,7 @@ fn settings(reader: &mut Reader, spec: &Spec) -> rollout::Settings {
         watch_ms: reader.millis("spec.watch", &spec.watch),
         deletion_delay_ms: reader.millis("spec.deletionDelay", &spec.deletion_delay),
         savepoint_on_deletion: spec.savepoint_on_deletion,
+        savepoints: spec.savepoints.as_ref().map(|savepoints| schedule(reader, savepoints)),
     };
     if !(1..=10).contains(&spec.tries) {
         reader.problem("spec.tries", format!("{} tries", spec.tries), "write a number from 1 to 10");
@@ -208,6 +213,22 @@ fn settings(reader: &mut Reader, spec: &Spec) -> rollout::Settings {
         reader.problem("spec.deadlines.prove", what, "write a longer one, or a shorter proof");
     }
     settings
+}
+
+fn schedule(reader: &mut Reader, savepoints: &Savepoints) -> rollout::Schedule {
+    let Savepoints { every, keep } = savepoints;
+    let every_ms = reader.millis("spec.savepoints.every", every);
+    if every_ms < 1_000 && !reader.has("spec.savepoints.every") {
+        reader.problem(
+            "spec.savepoints.every",
+            format!("{:?} is too short", every.0),
+            "write at least 1s, such as 6h",
+        );
+    }
+    if !(1..=100).contains(keep) {
+        reader.problem("spec.savepoints.keep", format!("{keep} savepoints"), "write a number from 1 to 100");
+    }
+    rollout::Schedule { every_ms, keep: *keep }
 }
 
 fn limits(proof: &Proof) -> rollout::Limits {

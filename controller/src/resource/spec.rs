@@ -107,6 +107,9 @@ pub(crate) struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub(crate) savepoint_directory: Option<String>,
+    /// Savepoints of the version that has the output, from time to time. None when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) savepoints: Option<Savepoints>,
     /// When the new version begins to emit: `ordered` when all below the boundary is committed, `overlapped` at once.
     /// `ordered` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +139,18 @@ pub(crate) struct Spec {
     #[serde(default = "revision_history_limit")]
     #[schemars(range(min = 1, max = 20))]
     pub(crate) revision_history_limit: u32,
+}
+
+/// Savepoints that are taken while no rollout is under way. Older ones than those that are kept are disposed of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Savepoints {
+    /// From the beginning of one to that of the next, such as 6h.
+    pub(crate) every: Duration,
+    /// How many are kept, the newest ones.
+    #[serde(default = "keep")]
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) keep: u32,
 }
 
 /// As in the resource of Apache's operator.
@@ -210,6 +225,10 @@ pub(crate) enum JobState {
 
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+fn keep() -> u32 {
+    5
 }
 
 fn tries() -> u32 {

@@ -185,8 +185,12 @@ pub(crate) struct Revision {
 pub(crate) struct Savepoint {
     /// What took it, such as `3-pin-blue-1-1`.
     pub(crate) name: String,
-    /// Start, WayBack or Last.
+    /// Start, WayBack, Scheduled or Last.
     pub(crate) purpose: String,
+    /// When it was complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub(crate) time: Option<String>,
     /// Where it lies; nothing while it is being taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,

@@ -218,6 +218,17 @@ fn what_cannot_be_is_refused_by_field_value_and_way_out() {
             "spec.notifications",
             "\"chat\"",
         ),
+        (changed(template(), json!({"savepoints": {"every": "0s"}})), "spec.savepoints.every", "\"0s\""),
+        (
+            changed(template(), json!({"savepoints": {"every": "daily"}})),
+            "spec.savepoints.every",
+            "\"daily\"",
+        ),
+        (
+            changed(template(), json!({"savepoints": {"every": "1h", "keep": 0}})),
+            "spec.savepoints.keep",
+            "from 1 to 100",
+        ),
         (changed(template(), json!({"deadlines": {"prove": "60s"}})), "spec.deadlines.prove", "longer"),
         (
             changed(template(), json!({"promotion": {"mode": "at", "at": "noon"}})),

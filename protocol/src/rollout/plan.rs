@@ -11,6 +11,7 @@ mod leave;
 mod leftover;
 mod request;
 mod savepoint;
+mod schedule;
 mod sight;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ pub fn plan(observation: &Observation<'_>, now: WallTime) -> Plan {
     planner.answer();
     let mut action = planner.phases();
     if action.is_none() && !matches!(planner.record.phase, Phase::Leaving { .. } | Phase::Left) {
-        action = planner.leftovers().or_else(|| planner.savepoints());
+        action = planner.leftovers().or_else(|| planner.savepoints()).or_else(|| planner.schedule());
     }
     let conditions = planner.conditions();
     let beside = planner.record.phase.beside().map(|version| version.launch.member);
@@ -154,6 +155,7 @@ impl Planner<'_> {
                 (&kept.savepoint, observed.operations.get(&kept.operation))
             {
                 kept.savepoint = Some(savepoint.clone());
+                kept.taken = Some(self.now);
             }
         }
     }
@@ -299,7 +301,8 @@ impl Planner<'_> {
     /// Keeps an operation in mind before it is asked for; returns how far it is.
     fn keep(&mut self, operation: Operation, last: bool) -> Option<Progress> {
         if !self.record.savepoints.iter().any(|kept| kept.operation == operation) {
-            self.record.savepoints.push(Kept { operation, savepoint: None, last, dropping: false });
+            let (savepoint, dropping, taken) = (None, false, None);
+            self.record.savepoints.push(Kept { operation, savepoint, last, dropping, taken });
         }
         let kept = self.record.savepoints.iter().find(|kept| kept.operation == operation);
         let done = kept.and_then(|kept| kept.savepoint.clone()).map(Progress::Done);

@@ -42,6 +42,19 @@ pub struct Record {
     pub gated: bool,
     /// Who did what, when and why, oldest first, at most [`HISTORY`].
     pub history: Vec<Entry>,
+    /// The savepoints on a schedule.
+    #[serde(default, skip_serializing_if = "Scheduled::is_none")]
+    pub scheduled: Scheduled,
+}
+
+/// The savepoints on a schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scheduled {
+    /// Counts them, so that none is ever named like another one.
+    pub count: u32,
+    /// When the last one was begun; `None` when the next one is due.
+    pub begun: Option<WallTime>,
 }
 
 /// The highest generation of each color.
@@ -148,6 +161,9 @@ pub struct Kept {
     pub last: bool,
     /// Nothing needs it any more, and it is being disposed of.
     pub dropping: bool,
+    /// When it was seen to be complete; nothing in a record that an earlier release has written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<WallTime>,
 }
 
 /// A revision that was given up.
@@ -236,6 +252,12 @@ impl Entry {
     pub const RESUMED: &str = "resumed";
 }
 
+impl Scheduled {
+    fn is_none(&self) -> bool {
+        *self == Scheduled::default()
+    }
+}
+
 impl Generations {
     /// Gives out the next generation of a color.
     pub(super) fn next(&mut self, color: Color) -> u32 {
@@ -272,6 +294,7 @@ impl Default for Record {
             paused: None,
             gated: false,
             history: Vec::new(),
+            scheduled: Scheduled::default(),
         }
     }
 }

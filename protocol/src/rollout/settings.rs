@@ -91,6 +91,17 @@ pub struct Settings {
     pub deletion_delay_ms: u64,
     /// Whether the job is stopped with a savepoint when the resource is deleted.
     pub savepoint_on_deletion: bool,
+    /// Savepoints of the active version from time to time.
+    pub savepoints: Option<Schedule>,
+}
+
+/// Savepoints from time to time, while nothing is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// From the beginning of one to that of the next.
+    pub every_ms: u64,
+    /// How many are kept, the newest ones.
+    pub keep: u32,
 }
 
 impl Default for Settings {
@@ -116,6 +127,7 @@ impl Default for Settings {
             watch_ms: 300_000,
             deletion_delay_ms: 300_000,
             savepoint_on_deletion: true,
+            savepoints: None,
         }
     }
 }

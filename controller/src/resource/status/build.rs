@@ -138,11 +138,13 @@ fn savepoint(kept: &Kept) -> Savepoint {
     let purpose = match kept.operation.kind {
         OperationKind::Snapshot => "Start",
         OperationKind::Pin => "WayBack",
+        OperationKind::Scheduled => "Scheduled",
         OperationKind::Stop | OperationKind::Promote | OperationKind::Withdraw => "Last",
     };
     Savepoint {
         name: kept.operation.to_string(),
         purpose: purpose.to_owned(),
+        time: kept.taken.map(time),
         path: kept.savepoint.as_ref().map(|savepoint| savepoint.path.clone()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::action::Action;
 use super::super::observation::Progress;
-use super::super::record::{Kept, OperationKind, Phase, Purpose, Record, Savepoint, Start};
+use super::super::record::{Kept, Operation, OperationKind, Phase, Purpose, Record, Savepoint, Start};
 use super::Planner;
 
 /// How many last savepoints of former versions are remembered; older ones stay where they are and are the user's.
@@ -11,8 +11,9 @@ const LAST: usize = 20;
 impl Planner<'_> {
     pub(super) fn savepoints(&mut self) -> Option<Action> {
         let mut action = None;
+        let surplus = self.surplus();
         for kept in std::mem::take(&mut self.record.savepoints) {
-            let stays = self.savepoint(&kept, &mut action);
+            let stays = self.savepoint(&kept, &surplus, &mut action);
             self.record.savepoints.extend(stays);
         }
         let last = self.record.savepoints.iter().filter(|kept| kept.last);
@@ -24,10 +25,14 @@ impl Planner<'_> {
         action
     }
 
-    fn savepoint(&self, kept: &Kept, action: &mut Option<Action>) -> Option<Kept> {
+    fn savepoint(&self, kept: &Kept, surplus: &[Operation], action: &mut Option<Action>) -> Option<Kept> {
         let progress = self.observed.operations.get(&kept.operation);
         if kept.dropping && progress.is_none() {
             return None;
+        }
+        let is_scheduled = kept.operation.kind == OperationKind::Scheduled;
+        if is_scheduled && !surplus.contains(&kept.operation) {
+            return Some(kept.clone());
         }
         if self.record.needs().covers(kept) || kept.last && kept.savepoint.is_some() {
             return Some(kept.clone());
@@ -47,29 +52,22 @@ impl Planner<'_> {
 pub(in crate::rollout) struct Needs<'a> {
     record: &'a Record,
     savepoints: Vec<&'a Savepoint>,
+    /// States that something is launched from, or may have to be.
+    starts: Vec<&'a Start>,
 }
 
 impl Record {
     /// What something still needs.
     pub(in crate::rollout) fn needs(&self) -> Needs<'_> {
-        let mut savepoints = Vec::new();
         let versions = self.active.iter().chain(
             self.leftovers
                 .iter()
                 .filter_map(|leftover| leftover.ended.is_none().then_some(&leftover.version)),
         );
-        for version in versions.chain(self.phase.beside()).filter(|version| !version.rooted) {
-            savepoints.extend(begins_with(&version.start));
-        }
-        savepoints.extend(self.phase.savepoints());
-        Needs { record: self, savepoints }
-    }
-}
-
-fn begins_with(start: &Start) -> Option<&Savepoint> {
-    match start {
-        Start::Savepoint(savepoint) => Some(savepoint),
-        Start::Empty | Start::Given(_) => None,
+        let unrooted = versions.chain(self.phase.beside()).filter(|version| !version.rooted);
+        let mut starts: Vec<&Start> = unrooted.map(|version| &version.start).collect();
+        starts.extend(self.phase.starts());
+        Needs { record: self, savepoints: self.phase.savepoints(), starts }
     }
 }
 
@@ -83,16 +81,9 @@ impl Phase {
             | Phase::Fencing { way_back, .. }
             | Phase::Claiming { way_back, .. } => vec![way_back],
             Phase::Reversing { way_back, .. } => way_back.iter().collect(),
-            Phase::Suspended { start } => begins_with(start).into_iter().collect(),
-            Phase::Starting { purpose: Purpose::InPlace { fallback: Some(fallback) }, .. }
-            | Phase::Proving { purpose: Purpose::InPlace { fallback: Some(fallback) }, .. } => {
-                begins_with(&fallback.start).into_iter().collect()
-            }
-            Phase::Relaunching { start, fallback, .. } => {
-                let fallback = fallback.as_ref().map(|fallback| &fallback.start);
-                start.iter().chain(fallback).filter_map(begins_with).collect()
-            }
-            Phase::Starting { .. }
+            Phase::Suspended { .. }
+            | Phase::Relaunching { .. }
+            | Phase::Starting { .. }
             | Phase::Proving { .. }
             | Phase::Idle
             | Phase::Snapshotting { .. }
@@ -103,12 +94,55 @@ impl Phase {
             | Phase::Left => Vec::new(),
         }
     }
+
+    /// The states that the phase launches something from, or may have to.
+    fn starts(&self) -> Vec<&Start> {
+        match self {
+            Phase::Suspended { start } => vec![start],
+            Phase::Starting { purpose: Purpose::InPlace { fallback: Some(fallback) }, .. }
+            | Phase::Proving { purpose: Purpose::InPlace { fallback: Some(fallback) }, .. } => {
+                vec![&fallback.start]
+            }
+            Phase::Relaunching { start, fallback, .. } => {
+                start.iter().chain(fallback.as_ref().map(|fallback| &fallback.start)).collect()
+            }
+            Phase::Starting { .. }
+            | Phase::Proving { .. }
+            | Phase::Idle
+            | Phase::Snapshotting { .. }
+            | Phase::Ready { .. }
+            | Phase::Pinning { .. }
+            | Phase::CuttingOver { .. }
+            | Phase::Aborting { .. }
+            | Phase::Watching { .. }
+            | Phase::Reversing { .. }
+            | Phase::Fencing { .. }
+            | Phase::Claiming { .. }
+            | Phase::Stopping { .. }
+            | Phase::Leaving { .. }
+            | Phase::Left => Vec::new(),
+        }
+    }
+}
+
+impl Start {
+    /// A person may have named a savepoint of the rollout.
+    fn is(&self, savepoint: &Savepoint) -> bool {
+        match self {
+            Start::Empty => false,
+            Start::Given(path) => *path == savepoint.path,
+            Start::Savepoint(own) => own == savepoint,
+        }
+    }
 }
 
 impl Needs<'_> {
     pub(in crate::rollout) fn covers(&self, kept: &Kept) -> bool {
         match &kept.savepoint {
-            Some(savepoint) => self.savepoints.contains(&savepoint) || self.awaits(kept),
+            Some(savepoint) => {
+                let is_begun_with = self.starts.iter().any(|start| start.is(savepoint));
+                is_begun_with || self.savepoints.contains(&savepoint) || self.awaits(kept)
+            }
             None => self.awaits(kept),
         }
     }
@@ -126,6 +160,7 @@ impl Needs<'_> {
                 OperationKind::Snapshot
                 | OperationKind::Pin
                 | OperationKind::Stop
+                | OperationKind::Scheduled
                 | OperationKind::Promote
                 | OperationKind::Withdraw,
                 _,

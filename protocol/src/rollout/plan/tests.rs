@@ -6,5 +6,6 @@ mod interrupted;
 mod laws;
 mod property;
 mod requests;
+mod schedule;
 mod world;
 mod written;

@@ -47,6 +47,8 @@ pub enum OperationKind {
     Pin,
     /// A stop with a savepoint.
     Stop,
+    /// A savepoint on a schedule; the job goes on. Its tries are counted over all of them.
+    Scheduled,
     /// A request to hand over.
     Promote,
     /// A request to end what was requested.
@@ -114,6 +116,7 @@ impl OperationKind {
             OperationKind::Snapshot => "snapshot",
             OperationKind::Pin => "pin",
             OperationKind::Stop => "stop",
+            OperationKind::Scheduled => "scheduled",
             OperationKind::Promote => "promote",
             OperationKind::Withdraw => "withdraw",
         }

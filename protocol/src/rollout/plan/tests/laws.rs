@@ -29,6 +29,7 @@ pub(super) fn check(world: &World, action: &Action) {
     a_savepoint_that_is_needed_is_never_dropped(world, action);
     the_old_size_comes_back(world, action);
     only_a_leaving_resource_is_released(world, action);
+    a_scheduled_savepoint_disturbs_nothing(world, action);
 }
 
 /// After every round.
@@ -172,6 +173,12 @@ fn only_a_leaving_resource_is_released(world: &World, action: &Action) {
     if *action == Action::Release {
         assert!(world.deleting && world.deployed.is_empty(), "released with {:?}", world.deployed.keys());
     }
+}
+
+fn a_scheduled_savepoint_disturbs_nothing(world: &World, action: &Action) {
+    let (Action::Snapshot { operation } | Action::Drop { operation, .. }) = action else { return };
+    let is_quiet = world.record.phase == Phase::Idle && world.record.paused.is_none() && !world.deleting;
+    assert!(operation.kind != OperationKind::Scheduled || is_quiet, "{action:?} in {:#?}", world.record);
 }
 
 fn there_are_never_two_new_versions(world: &World) {

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::world::{Death, World};
-use crate::rollout::{ConditionKind, End, Job, Phase, Progress, Scale, Strategy as How, Verb, Verdict};
+use crate::rollout::{
+    ConditionKind, End, Job, Phase, Progress, Scale, Schedule, Strategy as How, Verb, Verdict,
+};
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -18,6 +20,7 @@ enum Event {
     Store(bool),
     Pause(bool),
     Suspend(bool),
+    Schedule(Option<u32>),
     Ask(Verb),
     Delete,
 }
@@ -55,6 +58,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::Store),
         1 => any::<bool>().prop_map(Event::Pause),
         1 => any::<bool>().prop_map(Event::Suspend),
+        2 => prop::option::of(1_u32..3).prop_map(Event::Schedule),
         3 => verbs().prop_map(Event::Ask),
         1 => Just(Event::Delete),
     ]
@@ -100,6 +104,9 @@ fn happen(world: &mut World, event: Event) {
         Event::Store(away) => world.store_away = away,
         Event::Pause(paused) => world.wanted.paused = paused,
         Event::Suspend(suspended) => world.wanted.suspended = suspended,
+        Event::Schedule(keep) => {
+            world.wanted.settings.savepoints = keep.map(|keep| Schedule { every_ms: 20_000, keep });
+        }
         Event::Ask(verb) => world.ask(verb),
         Event::Delete => world.deleting = true,
     }
@@ -110,6 +117,7 @@ fn calm(world: &mut World) {
     world.store_away = false;
     world.wanted.paused = false;
     world.checks.clear();
+    world.wanted.settings.savepoints = None;
     for one in world.deployed.values_mut() {
         one.killed = false;
     }
