@@ -1,11 +1,8 @@
 //! The verbs that ask for something: they write a request, and follow what becomes of it. Everything is decided by the
 //! conductor; nothing here changes the document.
 
-use std::io::IsTerminal;
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use indicatif::ProgressBar;
+use serde_json::json;
 use tidegate_agent::Rollout;
 use tidegate_protocol::document::{Answer, Cutover, Document, Outcome, Past};
 use tidegate_protocol::identity::Attempt;
@@ -13,36 +10,36 @@ use tidegate_protocol::request::Request;
 use tidegate_protocol::time::When;
 use tokio::time::{Instant, timeout_at};
 
+use crate::cli::place::{self, Waiting};
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, say};
+use crate::output::{Output, progress, show};
 use crate::status;
-
-/// How long a verb waits, and for what.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    pub(crate) until_end: bool,
-    pub(crate) timeout: Duration,
-}
 
 /// Asks for a cutover.
 pub(crate) async fn promote(
     rollout: &Rollout,
     request: &Request,
-    patience: Patience,
+    attempt: &place::Attempt,
+    waiting: Waiting,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let mut asked = Asked::new(rollout, request, patience).await?;
+    let mut asked = Asked::new(rollout, request, attempt, waiting).await?;
     let answer = asked.answer().await?;
     let attempt = taken_up(answer)?;
-    if !patience.until_end {
-        print(
+    if waiting.no_wait {
+        show(
             output,
             &json!({"outcome": "proposed", "attempt": attempt.0}),
-            &format!("proposed attempt {}", attempt.0),
-        );
+            rollout.name(),
+            format!("proposed attempt {}", attempt.0),
+        )?;
         return Ok(Exit::Done);
     }
     let past = asked.end(attempt).await?;
+    tell_end(rollout, &past, output)
+}
+
+fn tell_end(rollout: &Rollout, past: &Past, output: Output) -> Result<Exit, Failure> {
     let terms = &past.terms;
     let result = json!({
         "outcome": "done", "attempt": terms.attempt.0, "boundary": terms.at.as_millis(), "from": past.from, "to": terms.to,
@@ -51,7 +48,7 @@ pub(crate) async fn promote(
         Outcome::Done => {
             let text =
                 format!("{} owns everything from {} on (attempt {})", terms.to, terms.at, terms.attempt.0);
-            print(output, &result, &text);
+            show(output, &result, rollout.name(), text)?;
             Ok(Exit::Done)
         }
         Outcome::Aborted { code, message } => {
@@ -65,31 +62,55 @@ pub(crate) async fn promote(
 }
 
 /// Asks for a cutover to the member that had the output before.
-pub(crate) async fn rollback(rollout: &Rollout, patience: Patience, output: Output) -> Result<Exit, Failure> {
+pub(crate) async fn rollback(
+    rollout: &Rollout,
+    attempt: &place::Attempt,
+    waiting: Waiting,
+    output: Output,
+) -> Result<Exit, Failure> {
     let document = document(rollout).await?;
+    let id = attempt.id.as_ref();
+    if let Some(answer) = document.answered.as_ref().filter(|answer| Some(&answer.request) == id) {
+        // It was asked for before: how that ended is told, and nothing is taken back a second time.
+        return ended(rollout, answer, &document, output);
+    }
     let last = document.history.iter().rev().find(|past| past.outcome == Outcome::Done);
     let Some(past) = last.filter(|past| past.from != document.active().member) else {
         let message = "no cutover has been done that could be taken back; abort one that is under way with `tidegate abort`";
         return Err(Failure::new(Exit::Refused, "NothingToRollBack", message));
     };
     let request = Request::Promote { at: When::Now, to: Some(past.from), hand_over: None };
-    promote(rollout, &request, patience, output).await
+    promote(rollout, &request, attempt, waiting, output).await
+}
+
+fn ended(rollout: &Rollout, answer: &Answer, document: &Document, output: Output) -> Result<Exit, Failure> {
+    let attempt = taken_up(answer.clone())?;
+    match document.history.iter().find(|past| past.terms.attempt >= attempt) {
+        Some(past) => tell_end(rollout, past, output),
+        None => Err(Failure::new(
+            Exit::Failed,
+            "Unknown",
+            format!("attempt {} is under way, or long over", attempt.0),
+        )),
+    }
 }
 
 /// Asks for the end of an attempt.
 pub(crate) async fn abort(
     rollout: &Rollout,
     request: &Request,
-    patience: Patience,
+    attempt: &place::Attempt,
+    waiting: Waiting,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let mut asked = Asked::new(rollout, request, patience).await?;
+    let mut asked = Asked::new(rollout, request, attempt, waiting).await?;
     let attempt = taken_up(asked.answer().await?)?;
-    print(
+    show(
         output,
         &json!({"outcome": "aborted", "attempt": attempt.0}),
-        &format!("attempt {} is aborted", attempt.0),
-    );
+        rollout.name(),
+        format!("attempt {} is aborted", attempt.0),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -105,15 +126,8 @@ pub(crate) async fn pause(rollout: &Rollout, paused: bool, output: Output) -> Re
         }
         (false, false) => ("resumed", "it was not paused"),
     };
-    print(output, &json!({"outcome": outcome, "changed": changed}), text);
+    show(output, &json!({"outcome": outcome, "changed": changed}), rollout.name(), text)?;
     Ok(Exit::Done)
-}
-
-fn print(output: Output, json: &Value, text: &str) {
-    match output {
-        Output::Text => say(text),
-        Output::Json => say(json),
-    };
 }
 
 fn taken_up(answer: Answer) -> Result<Attempt, Failure> {
@@ -144,22 +158,26 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    async fn new(rollout: &'a Rollout, request: &Request, patience: Patience) -> Result<Asked<'a>, Failure> {
-        document(rollout).await?;
+    /// An id that is known already is not asked for again.
+    async fn new(
+        rollout: &'a Rollout,
+        request: &Request,
+        attempt: &place::Attempt,
+        waiting: Waiting,
+    ) -> Result<Asked<'a>, Failure> {
+        let answered = document(rollout).await?.answered;
         let watch = rollout.watch();
-        let progress =
-            if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        progress.set_style(
-            ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}").map_err(anyhow::Error::from)?,
-        );
-        progress.enable_steady_tick(Duration::from_millis(120));
-        progress.set_message("asking");
-        let id = rollout.ask(request).await?;
+        let progress = progress("asking")?;
+        let id = attempt.id();
+        let is_known = answered.is_some_and(|answer| answer.request == id) || rollout.holds(&id).await?;
+        if !is_known {
+            rollout.ask_as(&id, request).await?;
+        }
         Ok(Asked {
             rollout,
             id,
             watch,
-            deadline: Instant::now() + patience.timeout,
+            deadline: Instant::now() + waiting.timeout,
             progress,
             answered: false,
         })

@@ -1,41 +1,23 @@
-//! The command line.
+//! The command line: what can be typed, and who does it.
 
-use std::time::Duration;
+mod job;
+pub(crate) mod place;
+mod reference;
+mod rollout;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use tidegate_agent::Rollout;
-use tidegate_protocol::document::HandOver;
-use tidegate_protocol::identity::{Attempt, Member};
-use tidegate_protocol::request::Request;
-use tidegate_protocol::time::When;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, say};
-use crate::{ask, controller, resource, status, verify};
-
-/// Seconds: nobody waits longer, and the clock can still count it.
-const YEAR: u64 = 31_536_000;
-
-const EXIT_CODES: &str = "Exit codes:
-  0  done
-  1  failed, or what was verified is not as it should be
-  2  the command line cannot be understood
-  3  not done in time; a request that nobody took up is withdrawn
-  4  the cutover was aborted: nothing changed hands
-  5  refused: nothing was begun
-  6  another request took the place of this one
-  7  the store cannot be used";
-
-/// A verb on a rollout, as it is typed, with what else it takes.
-macro_rules! example {
-    ($verb:literal $(, $more:literal)?) => {
-        concat!("Example:\n  tidegate ", $verb, " --store directory:///var/lib/tidegate --rollout orders" $(, $more)?)
-    };
-}
+use crate::output::{Output, say, show};
+use crate::{controller, resource, verify};
+pub(crate) use job::{Program, Strategy};
 
 /// Hands the output of a running Flink job over to its new version, exactly.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, after_help = EXIT_CODES)]
+#[command(name = "tidegate", version, after_help = reference::exit_codes())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -47,133 +29,111 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// List the resources of a namespace, or the jobs of a Flink cluster
+    #[command(
+        after_help = "Example:\n  tidegate list -n shop\n  tidegate list --url http://flink:8081 --output json"
+    )]
+    List(job::List),
     /// Show who owns what, how far every member is, and what is waited for
-    #[command(after_help = example!("status", " --why"))]
-    Status(StatusArguments),
+    #[command(
+        after_help = "Example:\n  tidegate status orders -n shop --watch\n  tidegate status --store directory:///var/lib/tidegate \
+                      --rollout orders --why"
+    )]
+    Status(rollout::Status),
+    /// Apply a resource and wait until its version is live, or start a job on a Flink cluster
+    #[command(
+        after_help = "Example:\n  tidegate deploy -n shop -f orders.yaml\n  tidegate deploy --url http://flink:8081 --name orders \
+                      --jar orders.jar --arg --topic --arg orders --parallelism 4"
+    )]
+    Deploy(Box<job::Deploy>),
+    /// Replace a job by its next version, and wait until that is live, or was given up and the old one has the output
+    #[command(
+        after_help = "Example:\n  tidegate update orders -n shop --jar /jars/orders-2.jar --id build-1234\n  tidegate update orders \
+                      --url http://flink:8081 --jar orders-2.jar --strategy stop-start"
+    )]
+    Update(Box<job::Update>),
+    /// End a job with a savepoint, for good
+    #[command(
+        after_help = "Example:\n  tidegate terminate orders -n shop\n  tidegate terminate orders --url http://flink:8081 --cancel"
+    )]
+    Terminate(job::Terminate),
+    /// Show a job: state, watermarks, checkpoints, failures, restarts, load
+    #[command(
+        after_help = "Example:\n  tidegate query orders --url http://flink:8081\n  tidegate query orders -n shop"
+    )]
+    Query(job::Query),
+    /// Take a savepoint of a job that goes on, once or again and again
+    #[command(
+        after_help = "Example:\n  tidegate savepoint orders --url http://flink:8081\n  tidegate savepoint orders -n shop --every 15m --keep 4"
+    )]
+    Savepoint(job::Savepoint),
     /// Hand the output over to the standby, and wait until that is done
-    #[command(after_help = example!("promote", " --at +30s"))]
-    Promote(PromoteArguments),
-    /// End a cutover that is not committed yet
-    #[command(after_help = example!("abort"))]
-    Abort(AbortArguments),
-    /// Hold back cutovers: none is proposed, and one that is not committed yet is aborted
-    #[command(after_help = example!("pause"))]
-    Pause(PauseArguments),
+    #[command(
+        after_help = "Example:\n  tidegate promote orders -n shop --why \"looked at it\"\n  tidegate promote --store \
+                      directory:///var/lib/tidegate --rollout orders --at +30s"
+    )]
+    Promote(rollout::Promote),
+    /// Give up what is under way, as long as nothing is committed
+    #[command(
+        after_help = "Example:\n  tidegate abort orders -n shop --why \"wrong jar\"\n  tidegate abort --store \
+                      directory:///var/lib/tidegate --rollout orders"
+    )]
+    Abort(rollout::Abort),
+    /// Hold back cutovers: nothing new is begun. By a store, one that is not committed yet is aborted
+    #[command(
+        after_help = "Example:\n  tidegate pause orders -n shop\n  tidegate pause --store directory:///var/lib/tidegate --rollout orders"
+    )]
+    Pause(rollout::Pause),
     /// End the pause
-    #[command(after_help = example!("resume"))]
-    Resume(PauseArguments),
-    /// Hand the output back to the member that had it before, by a cutover the other way round
-    #[command(after_help = example!("rollback"))]
-    Rollback(RollbackArguments),
+    #[command(
+        after_help = "Example:\n  tidegate resume orders -n shop\n  tidegate resume --store directory:///var/lib/tidegate --rollout orders"
+    )]
+    Resume(rollout::Pause),
+    /// Hand the output back to whom had it before, or go to an earlier revision
+    #[command(
+        after_help = "Example:\n  tidegate rollback orders -n shop --to 3f2a\n  tidegate rollback --store \
+                      directory:///var/lib/tidegate --rollout orders"
+    )]
+    Rollback(rollout::Rollback),
+    /// Show who did what, when and why, or the versions that were deployed
+    #[command(after_help = "Example:\n  tidegate history orders -n shop --revisions")]
+    History(rollout::History),
+    /// Show what would be done with a resource, and do nothing
+    #[command(
+        after_help = "Example:\n  tidegate plan -n shop -f orders.yaml\n  tidegate plan orders -n shop"
+    )]
+    Plan(rollout::Plan),
+    /// Tell why a rollout does not go on, and the way out
+    #[command(
+        after_help = "Example:\n  tidegate doctor orders -n shop\n  tidegate doctor --store directory:///var/lib/tidegate --rollout orders"
+    )]
+    Doctor(rollout::Doctor),
     /// Compare a Kafka topic row by row with what each member should have written
     #[command(
         after_help = "Example:\n  tidegate verify --bootstrap-servers 127.0.0.1:9092 --topic out \\\n    \
         --expected blue=v1.jsonl --expected green=v2.jsonl --owner blue --owner green@1767225600000 \\\n    \
         --key origin --key hour --time-field hour --time-offset-ms 3599999"
     )]
-    Verify(verify::Arguments),
+    Verify(Box<verify::Arguments>),
     /// Run the controller of the resource FlinkBlueGreenDeployment, until a signal ends it
     #[command(after_help = "Example:\n  tidegate controller --namespace shop --lease-duration 15s")]
     Controller(controller::Arguments),
     /// Print the definition of the resource FlinkBlueGreenDeployment, for kubectl apply
     #[command(after_help = "Example:\n  tidegate crd")]
     Crd,
-}
-
-/// Which rollout.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// The store's URL, as the jobs have it in tidegate.store
-    #[arg(long, env = "TIDEGATE_STORE", value_name = "URL")]
-    store: String,
-
-    /// The rollout's name, as the jobs have it in tidegate.rollout
-    #[arg(long, env = "TIDEGATE_ROLLOUT", value_name = "NAME")]
-    rollout: String,
-}
-
-#[derive(Debug, Args)]
-struct StatusArguments {
-    #[command(flatten)]
-    place: Place,
-
-    /// Show it again whenever it changes, until the cutover under way has ended
-    #[arg(long)]
-    watch: bool,
-
-    /// Show only what is waited for, down to the subtask
-    #[arg(long)]
-    why: bool,
-}
-
-#[derive(Debug, Args)]
-struct Waiting {
-    /// Do not wait for the end: only until the request is taken up or refused
-    #[arg(long)]
-    no_wait: bool,
-
-    /// How long to wait at most, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=YEAR))]
-    timeout: u64,
-}
-
-#[derive(Debug, Args)]
-struct PromoteArguments {
-    #[command(flatten)]
-    place: Place,
-
-    /// The boundary in event time: now, +30s, an RFC 3339 time, or epoch milliseconds. A boundary that is named is refused when it
-    /// has passed, never moved
-    #[arg(long, value_name = "WHEN", default_value = "now")]
-    at: When,
-
-    /// Who takes over, such as green-2; the one live standby when not given
-    #[arg(long, value_name = "MEMBER")]
-    to: Option<Member>,
-
-    /// When the new member begins to emit; the rollout's own way when not given
-    #[arg(long, value_enum)]
-    hand_over: Option<HandOverArgument>,
-
-    #[command(flatten)]
-    waiting: Waiting,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum HandOverArgument {
-    /// When all below the boundary is committed: an old value never follows a newer one
-    Ordered,
-    /// At once: no pause, both emit for a while
-    Overlapped,
-}
-
-#[derive(Debug, Args)]
-struct AbortArguments {
-    #[command(flatten)]
-    place: Place,
-
-    /// Only this attempt; refused when another one is under way
-    #[arg(long, value_name = "NUMBER")]
-    attempt: Option<u64>,
-
-    /// How long to wait at most, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=YEAR))]
-    timeout: u64,
-}
-
-#[derive(Debug, Args)]
-struct PauseArguments {
-    #[command(flatten)]
-    place: Place,
-}
-
-#[derive(Debug, Args)]
-struct RollbackArguments {
-    #[command(flatten)]
-    place: Place,
-
-    #[command(flatten)]
-    waiting: Waiting,
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  tidegate completions bash")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages: one for the command, one for each verb
+    #[command(after_help = "Example:\n  tidegate man --dir /usr/local/share/man/man1")]
+    Man {
+        /// The folder; it is made when it is not there
+        #[arg(long, value_name = "FOLDER")]
+        dir: PathBuf,
+    },
 }
 
 impl Cli {
@@ -182,110 +142,81 @@ impl Cli {
     }
 }
 
+/// Reads what was typed; ends the process when that cannot be understood.
+pub(crate) fn parse() -> Cli {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let name = words.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
+    let mut command = Cli::command();
+    if name == "kubectl-tidegate" {
+        command = as_plugin(command);
+    }
+    let matches = command.get_matches_from(words);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// As kubectl calls it: usage and examples are what is typed then.
+fn as_plugin(command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let command = command.bin_name("kubectl tidegate");
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |verb| {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            verb.after_help(help.replace("\n  tidegate ", "\n  kubectl tidegate "))
+        })
+    })
+}
+
 /// Runs the verb.
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let output = cli.output;
     match &cli.verb {
-        Verb::Status(arguments) => runtime.block_on(async {
-            let rollout = open(&arguments.place)?;
-            if arguments.watch {
-                status::watch(&rollout, output, arguments.why).await
-            } else {
-                status::show(&rollout, output, arguments.why).await
-            }
-        }),
-        Verb::Promote(arguments) => {
-            let hand_over = arguments.hand_over.map(|argument| match argument {
-                HandOverArgument::Ordered => HandOver::Ordered,
-                HandOverArgument::Overlapped => HandOver::Overlapped,
-            });
-            let request = Request::Promote { at: arguments.at, to: arguments.to, hand_over };
-            runtime.block_on(async {
-                ask::promote(&open(&arguments.place)?, &request, (&arguments.waiting).into(), output).await
-            })
-        }
-        Verb::Abort(arguments) => {
-            let request = Request::Abort { attempt: arguments.attempt.map(Attempt) };
-            let patience =
-                ask::Patience { until_end: false, timeout: Duration::from_secs(arguments.timeout) };
-            runtime.block_on(async { ask::abort(&open(&arguments.place)?, &request, patience, output).await })
-        }
-        Verb::Rollback(arguments) => runtime.block_on(async {
-            ask::rollback(&open(&arguments.place)?, (&arguments.waiting).into(), output).await
-        }),
-        Verb::Pause(arguments) => {
-            runtime.block_on(async { ask::pause(&open(&arguments.place)?, true, output).await })
-        }
-        Verb::Resume(arguments) => {
-            runtime.block_on(async { ask::pause(&open(&arguments.place)?, false, output).await })
-        }
+        Verb::List(arguments) => wait(arguments.run(output)),
+        Verb::Status(arguments) => wait(arguments.run(output)),
+        Verb::Deploy(arguments) => wait(arguments.run(output)),
+        Verb::Update(arguments) => wait(arguments.run(output)),
+        Verb::Terminate(arguments) => wait(arguments.run(output)),
+        Verb::Query(arguments) => wait(arguments.run(output)),
+        Verb::Savepoint(arguments) => wait(arguments.run(output)),
+        Verb::Promote(arguments) => wait(arguments.run(output)),
+        Verb::Abort(arguments) => wait(arguments.run(output)),
+        Verb::Pause(arguments) => wait(arguments.run(true, output)),
+        Verb::Resume(arguments) => wait(arguments.run(false, output)),
+        Verb::Rollback(arguments) => wait(arguments.run(output)),
+        Verb::History(arguments) => wait(arguments.run(output)),
+        Verb::Plan(arguments) => wait(arguments.run(output)),
+        Verb::Doctor(arguments) => wait(arguments.run(output)),
         Verb::Verify(arguments) => verify_topic(arguments, output),
         Verb::Controller(arguments) => controller::run(arguments),
         Verb::Crd => {
             match output {
-                Output::Text => say(resource::crd_yaml()?.trim_end()),
+                Output::Text | Output::Yaml => say(resource::crd_yaml()?.trim_end()),
                 Output::Json => say(resource::crd_json()?),
+                Output::Name => {
+                    say("customresourcedefinition.apiextensions.k8s.io/flinkbluegreendeployments.tidegate.io")
+                }
             };
             Ok(Exit::Done)
         }
+        Verb::Completions { shell } => Ok(reference::completions(*shell, Cli::command())),
+        Verb::Man { dir } => reference::man(dir, Cli::command()),
     }
 }
 
-fn open(place: &Place) -> Result<Rollout, Failure> {
-    Ok(Rollout::open(&place.store, &place.rollout)?)
+fn wait(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let result = runtime.block_on(verb);
+    // A jar that is still being read is not waited for.
+    runtime.shutdown_background();
+    result
 }
 
 fn verify_topic(arguments: &verify::Arguments, output: Output) -> Result<Exit, Failure> {
-    let request =
-        arguments.request().map_err(|error| Failure::new(Exit::Usage, "Usage", format!("{error:#}")))?;
+    let request = arguments.request().map_err(|error| Failure::usage(format!("{error:#}")))?;
     let report = verify::run(&request)?;
-    match output {
-        Output::Text => say(&report),
-        Output::Json => say(serde_json::to_string(&report).map_err(anyhow::Error::from)?),
-    };
+    show(output, &report, "", &report)?;
     Ok(if report.is_exact() { Exit::Done } else { Exit::Failed })
 }
 
-impl From<&Waiting> for ask::Patience {
-    fn from(waiting: &Waiting) -> ask::Patience {
-        ask::Patience { until_end: !waiting.no_wait, timeout: Duration::from_secs(waiting.timeout) }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent_and_every_verb_has_an_example() {
-        let mut command = Cli::command();
-        command.clone().debug_assert();
-        for verb in command.get_subcommands_mut() {
-            let help = verb.render_long_help().to_string();
-            assert!(help.contains("Example:\n  tidegate "), "{help}");
-        }
-    }
-
-    #[test]
-    fn every_example_can_be_typed() {
-        for verb in Cli::command().get_subcommands_mut() {
-            let help = verb.render_long_help().to_string();
-            let (_, example) = help.split_once("Example:\n").unwrap();
-            let line = example.replace("\\\n", " ");
-            let line = line.lines().next().unwrap().split_whitespace();
-            Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{error}"));
-        }
-    }
-
-    #[test]
-    fn a_boundary_that_cannot_be_read_is_a_usage_error_with_the_way_out() {
-        let line = ["tidegate", "promote", "--store", "directory:///x", "--rollout", "r", "--at", "soon"];
-        let error = Cli::try_parse_from(line).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("+30s"), "{error}");
-    }
-}
+mod tests;

@@ -4,8 +4,9 @@
 //! record in the status, executes the one action, and looks again. What creates, changes or ends something happens only while
 //! this process holds the Lease. A watch and a poll say when to look, and nothing else.
 
+pub(crate) mod alone;
 mod arguments;
-mod connect;
+pub(crate) mod connect;
 mod context;
 mod deployment;
 mod desk;
@@ -41,9 +42,11 @@ use tracing::{debug, info, warn};
 
 pub(crate) use arguments::Arguments;
 use context::{Context, Key, Shared};
+pub(crate) use drivers::jobs_of;
 use lease::Leadership;
 use listen::{Listener, Pulse};
 use metrics::Metrics;
+pub(crate) use problem::Problem;
 
 use crate::exit::{Exit, Failure};
 use crate::notify::Secrets;
@@ -74,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
     let mut end = end_signal()?;
     let listener = Listener::bind(arguments.listen).await?;
-    let clients = connect::clients().await?;
+    let clients = connect::clients(None).await?;
     let (metrics, pulse) = (Arc::new(Metrics::new()?), Arc::new(Pulse::new(Instant::now())));
     info!(address = %listener.address(), "listens");
     let listening = tokio::spawn(listener.serve(Arc::clone(&metrics), Arc::clone(&pulse)));

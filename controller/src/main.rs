@@ -5,9 +5,11 @@ mod checks;
 mod cli;
 mod controller;
 mod exit;
+mod live;
 mod notify;
 mod output;
 mod resource;
+mod session;
 mod status;
 mod verify;
 mod web;
@@ -15,7 +17,7 @@ mod web;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = <cli::Cli as clap::Parser>::parse();
+    let cli = cli::parse();
     match cli::run(&cli) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.tell(cli.output()),

@@ -5,6 +5,8 @@ mod tests;
 mod text;
 mod view;
 
+use std::time::Duration;
+
 use tidegate_agent::{Rollout, now};
 use tidegate_protocol::conductor::{Decision, Observation, Seen, conduct};
 use tidegate_protocol::document::Document;
@@ -13,7 +15,7 @@ use tidegate_protocol::report::{Report, Trouble};
 use tidegate_protocol::request::Refusal;
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, say};
+use crate::output::{Output, show as print_result};
 use view::View;
 
 /// Shows the state once.
@@ -22,8 +24,24 @@ pub(crate) async fn show(rollout: &Rollout, output: Output, why: bool) -> Result
     Ok(Exit::Done)
 }
 
-/// Shows the state whenever it changes, until the cutover that was under way has ended.
-pub(crate) async fn watch(rollout: &Rollout, output: Output, why: bool) -> Result<Exit, Failure> {
+/// Shows the state whenever it changes, until the cutover that was under way has ended, or it was long enough.
+pub(crate) async fn watch(
+    rollout: &Rollout,
+    output: Output,
+    why: bool,
+    timeout: Option<Duration>,
+) -> Result<Exit, Failure> {
+    let watching = watch_end(rollout, output, why);
+    match timeout {
+        None => watching.await,
+        Some(timeout) => tokio::time::timeout(timeout, watching).await.unwrap_or_else(|_| {
+            let message = "no cutover has ended in time; what is under way goes on without this command";
+            Err(Failure::new(Exit::Timeout, "Timeout", message))
+        }),
+    }
+}
+
+async fn watch_end(rollout: &Rollout, output: Output, why: bool) -> Result<Exit, Failure> {
     let mut watch = rollout.watch();
     let mut was_under_way = false;
     let mut last = None;
@@ -37,7 +55,8 @@ pub(crate) async fn watch(rollout: &Rollout, output: Output, why: bool) -> Resul
             last = Some(shown);
         }
         if was_under_way && view.cutover.is_none() {
-            return Ok(Exit::Done);
+            let aborted = view.history.last().is_some_and(|past| past.outcome.starts_with("aborted"));
+            return Ok(if aborted { Exit::Aborted } else { Exit::Done });
         }
         was_under_way |= view.cutover.is_some();
         watch.changed().await?;
@@ -102,9 +121,6 @@ fn trouble(refusal: &Refusal) -> Trouble {
 
 /// Returns whether anybody reads it.
 fn print(view: &View, output: Output, why: bool) -> Result<bool, Failure> {
-    Ok(match (output, why) {
-        (Output::Json, _) => say(serde_json::to_string(view).map_err(anyhow::Error::from)?),
-        (Output::Text, true) => say(text::why(view)),
-        (Output::Text, false) => say(text::tree(view)),
-    })
+    let text = if why { text::why(view) } else { text::tree(view) };
+    Ok(print_result(output, view, &view.rollout, text)?)
 }

@@ -11,17 +11,18 @@ const ANSWER: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// The same account twice.
-pub(super) struct Clients {
+pub(crate) struct Clients {
     /// Each call has an answer within some seconds, or has failed.
-    pub(super) calls: Client,
+    pub(crate) calls: Client,
     /// A watch may be silent for minutes.
-    pub(super) watches: Client,
+    pub(crate) watches: Client,
 }
 
-pub(super) async fn clients() -> anyhow::Result<Clients> {
+/// `context`: of the kubeconfig; its current one when not given.
+pub(crate) async fn clients(context: Option<&str>) -> anyhow::Result<Clients> {
     // An error means that the process has chosen a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = config().await.context(
+    let mut config = config(context).await.context(
         "AccountMissing: no account for a Kubernetes API server was found; name a kubeconfig in KUBECONFIG, or run in a pod \
          with a service account",
     )?;
@@ -35,10 +36,12 @@ pub(super) async fn clients() -> anyhow::Result<Clients> {
 }
 
 /// A kubeconfig that is named but not usable is an error, rather than a reason to take another account.
-async fn config() -> anyhow::Result<Config> {
-    match Config::from_kubeconfig(&KubeConfigOptions::default()).await {
+async fn config(context: Option<&str>) -> anyhow::Result<Config> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let is_named = context.is_some() || std::env::var_os("KUBECONFIG").is_some();
+    match Config::from_kubeconfig(&options).await {
         Ok(config) => Ok(config),
-        Err(error) if std::env::var_os("KUBECONFIG").is_some() => Err(error.into()),
+        Err(error) if is_named => Err(error.into()),
         Err(_) => Ok(Config::incluster()?),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tidegate::flink::Driver;
+use tidegate::flink::{Driver, JobId};
 use tidegate_agent::{Conductor, Observer, Rollout};
 use tidegate_protocol::rollout::{Launch, Operation};
 
@@ -21,6 +21,8 @@ pub(super) struct Desk {
     pub(super) drivers: BTreeMap<String, Arc<dyn Driver>>,
     /// Who runs the launches that the record does not know.
     pub(super) found: BTreeMap<Launch, Arc<dyn Driver>>,
+    /// Jobs whose ids do not follow from their launches: others have started them.
+    pub(super) known_as: BTreeMap<Launch, JobId>,
     /// Launches whose start was refused for good: asked again, the answer is the same.
     pub(super) refused: BTreeMap<Launch, String>,
     /// Savepoints that are disposed of, though their cluster remembers that they were taken.

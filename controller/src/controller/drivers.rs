@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
+use kube::ResourceExt as _;
 use tidegate::flink::deployment::{self, DeploymentDriver};
 use tidegate::flink::rest::{self, RestDriver};
 use tidegate::flink::{Driver, JobId};
-use tidegate_protocol::rollout::Launch;
+use tidegate_protocol::rollout::{Launch, Revision};
 
 use super::desk::Desk;
+use super::metadata::Kept;
 use super::observe::Subject;
 use super::problem::Problem;
-use super::source::{cluster_of, launch_of, version_of};
+use super::source::{Sources, cluster_of, launch_of, version_of};
+use crate::resource::FlinkBlueGreenDeployment;
+use crate::resource::intent::Intent;
 use crate::resource::intent::source::Source;
 
 /// Where a resource lives, and how its deployments are reached from here.
 #[derive(Clone, Copy)]
 pub(super) struct Home<'a> {
-    pub(super) client: &'a kube::Client,
+    /// `None`: there is no API server, and so no deployment.
+    pub(super) client: Option<&'a kube::Client>,
     pub(super) namespace: &'a str,
     /// Instead of the name that a REST service has within its cluster.
     pub(super) rest_address: Option<&'a str>,
@@ -30,7 +35,7 @@ impl Desk {
         source: &Source,
     ) -> Result<Arc<dyn Driver>, Problem> {
         let directory = subject.intent.savepoint_directory.as_deref();
-        let key = format!("{} {}", cluster_of(source), directory.unwrap_or_default());
+        let key = key(source, directory);
         if let Some(driver) = self.drivers.get(&key) {
             return Ok(Arc::clone(driver));
         }
@@ -62,9 +67,46 @@ impl Desk {
         launch: Launch,
     ) -> Result<(Arc<dyn Driver>, JobId), Problem> {
         let driver = self.driver_of(subject, launch)?;
-        let job = driver.job_id(&launch_of(subject.uid, subject.name, launch));
+        let known = self.known_as.get(&launch).cloned();
+        let job = known.unwrap_or_else(|| driver.job_id(&launch_of(subject.uid, subject.name, launch)));
         Ok((driver, job))
     }
+}
+
+/// Tells one connection from another.
+pub(super) fn key(source: &Source, directory: Option<&str>) -> String {
+    format!("{} {}", cluster_of(source), directory.unwrap_or_default())
+}
+
+/// A job, who runs it, and the version that it is.
+pub(crate) type Known = (String, Arc<dyn Driver>, JobId);
+
+/// The jobs of a resource as its status names them, the active one first; for those who look or take a savepoint without being the
+/// controller.
+pub(crate) fn jobs_of(
+    client: &kube::Client,
+    rest_address: Option<&str>,
+    resource: &FlinkBlueGreenDeployment,
+) -> Result<Vec<Known>, Problem> {
+    let (namespace, name) = (resource.namespace().unwrap_or_default(), resource.name_any());
+    let uid = resource.uid().unwrap_or_default();
+    let status = resource.status.clone().unwrap_or_default();
+    let intent = Intent::read(&namespace, &name, &resource.spec);
+    let wanted = intent.as_ref().ok().map(|intent| &intent.source);
+    let sources = Sources::new(&Kept::read(resource), &status, wanted);
+    let directory = resource.spec.savepoint_directory.as_deref();
+    let home = Home { client: Some(client), namespace: &namespace, rest_address };
+    let mut known = Vec::new();
+    for member in status.active.iter().chain(&status.target) {
+        let launch = member.deployment.strip_prefix(&format!("{name}-"));
+        let Some(launch) = launch.and_then(|launch| launch.parse::<Launch>().ok()) else { continue };
+        let revision = Revision(member.revision.clone());
+        let source = sources.of(&revision).ok_or(Problem::Source { launch, revision })?;
+        let driver = driver_for(source, directory, home)?;
+        let job = driver.job_id(&launch_of(&uid, &name, launch));
+        known.push((member.deployment.clone(), driver, job));
+    }
+    Ok(known)
 }
 
 fn driver_for(source: &Source, directory: Option<&str>, home: Home<'_>) -> Result<Arc<dyn Driver>, Problem> {
@@ -81,7 +123,8 @@ fn driver_for(source: &Source, directory: Option<&str>, home: Home<'_>) -> Resul
             if let Some(address) = home.rest_address {
                 settings.rest_address = address.to_owned();
             }
-            Ok(Arc::new(DeploymentDriver::new(home.client.clone(), settings)?))
+            let client = home.client.ok_or(Problem::NoServer)?;
+            Ok(Arc::new(DeploymentDriver::new(client.clone(), settings)?))
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::resource::problem::Invalid;
 
 /// Why a look at a resource did not come to its end. The text starts with the code and ends with the way out.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// The API server.
     #[error("{}: the API server did not do it: {_0}; it is tried again", self.code())]
     Api(#[source] kube::Error),
@@ -54,6 +54,9 @@ pub(super) enum Problem {
     /// It is let go although something of it may be left.
     #[error("{}: {_0} is deleted, and something of it could not be ended in time: look for jobs of that name on its cluster", self.code())]
     LeftBehind(String),
+    /// A deployment without an API server.
+    #[error("{}: deployments need an API server; write spec.job instead of spec.template", self.code())]
+    NoServer,
     /// An operation has a name that no driver takes.
     #[error("{}: {_0}", self.code())]
     Name(String),
@@ -75,7 +78,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// The stable name, in logs, events and conditions.
-    pub(super) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Problem::Api(_) => "ApiServer",
             Problem::Flink(error) => error.code(),
@@ -87,6 +90,7 @@ impl Problem {
             Problem::Source { .. } => "RevisionUnknown",
             Problem::Different { .. } => "JobNotAsAsked",
             Problem::LeftBehind(_) => "LeftBehind",
+            Problem::NoServer => "NoServer",
             Problem::Name(_) => "OperationUnreadable",
             Problem::NotAllowed(_) => "NotAllowed",
             Problem::Notification { .. } => "NotificationFailing",
@@ -108,6 +112,7 @@ impl Problem {
             | Problem::Source { .. }
             | Problem::Different { .. }
             | Problem::LeftBehind(_)
+            | Problem::NoServer
             | Problem::Name(_)
             | Problem::NotAllowed(_)
             | Problem::Notification { .. }

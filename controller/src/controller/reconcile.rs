@@ -127,7 +127,7 @@ impl Look<'_> {
         let shared = &self.context.shared;
         let (namespace, rest_address) = (self.key.namespace.as_str(), shared.rest_address.as_deref());
         let subject = Subject {
-            home: Home { client: &shared.client, namespace, rest_address },
+            home: Home { client: Some(&shared.client), namespace, rest_address },
             uid: self.uid,
             name: &self.key.name,
             intent: &intent,
@@ -285,7 +285,7 @@ impl Look<'_> {
 }
 
 /// When to look again.
-fn next(plan: &Plan, changed: bool, now: WallTime) -> Duration {
+pub(super) fn next(plan: &Plan, changed: bool, now: WallTime) -> Duration {
     let at_rest = matches!(plan.record.phase, Phase::Idle | Phase::Suspended { .. } | Phase::Left)
         && plan.record.leftovers.is_empty();
     let poll = match (changed, plan.action.is_some(), at_rest) {

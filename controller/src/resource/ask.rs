@@ -74,6 +74,33 @@ pub(crate) fn read(text: &str, editor: &str) -> Result<Asked, Problem> {
     })
 }
 
+/// Writes a request as [`read`] reads it. What cannot stand between quotation marks is left out of the words of people.
+pub(crate) fn write(verb: &Verb, id: &str, who: Option<&str>, why: Option<&str>) -> String {
+    let mut text = verb.name().to_owned();
+    let mut add = |key: &str, value: &str| {
+        let plain: String = value.chars().filter(|character| *character != '"').collect();
+        text.push_str(&format!(" {key}=\"{plain}\""));
+    };
+    match verb {
+        Verb::Promote { waive: true } => add("waive", "true"),
+        Verb::Rollback { frontier: Some(frontier) } => add("frontier", &frontier.as_millis().to_string()),
+        Verb::Replace { from: Some(from) } => add("from", from),
+        Verb::Forget { member } => add("member", &member.to_string()),
+        Verb::Promote { waive: false }
+        | Verb::Abort
+        | Verb::Rollback { frontier: None }
+        | Verb::Retry
+        | Verb::Replace { from: None } => {}
+    }
+    add("id", id);
+    for (key, value) in [("who", who), ("why", why)] {
+        if let Some(value) = value {
+            add(key, value);
+        }
+    }
+    text
+}
+
 #[derive(Default)]
 struct Arguments {
     waive: Option<String>,
@@ -165,6 +192,26 @@ mod tests {
             Verb::Rollback { frontier }
         );
         assert_eq!(read("replace from=s3://x/y who=ann", "a").unwrap().who, "ann");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let verbs = [
+            Verb::Promote { waive: true },
+            Verb::Promote { waive: false },
+            Verb::Abort,
+            Verb::Rollback { frontier: Some(EventTime::from_millis(1_767_225_600_000)) },
+            Verb::Rollback { frontier: None },
+            Verb::Retry,
+            Verb::Replace { from: Some("s3://a b/c".to_owned()) },
+            Verb::Replace { from: None },
+            Verb::Forget { member: "blue-1".parse().unwrap() },
+        ];
+        for verb in verbs {
+            let asked = read(&write(&verb, "a-1", Some("ann"), Some("it \"is\" fine")), "cli").unwrap();
+            assert_eq!((asked.verb, asked.id.as_str()), (verb, "a-1"));
+            assert_eq!((asked.who.as_str(), asked.why.as_str()), ("ann", "it is fine"));
+        }
     }
 
     #[test]

@@ -136,8 +136,13 @@ impl Rollout {
     /// Asks for something, in the place of what was asked for and not taken yet; returns the id that its answer names.
     pub async fn ask(&self, request: &Request) -> Result<String, Error> {
         let id = fresh();
-        self.edit(|keys| edit::ask(keys, request, &id)).await?;
+        self.ask_as(&id, request).await?;
         Ok(id)
+    }
+
+    /// The same under an id that the caller has made up: no other request may have had it.
+    pub async fn ask_as(&self, id: &str, request: &Request) -> Result<(), Error> {
+        self.edit(|keys| edit::ask(keys, request, id)).await.map(drop)
     }
 
     /// Takes a request back, if it is there still; returns whether it was.
