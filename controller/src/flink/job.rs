@@ -156,10 +156,15 @@ pub struct Vertex {
 }
 
 impl Status {
-    /// Whether the job and every one of its subtasks runs.
+    /// Whether the job and every one of its subtasks runs. One that has finished, such as that of a source without a split, does not
+    /// keep the job from running.
     pub fn is_running(&self) -> bool {
-        let all = |vertex: &Vertex| vertex.subtasks.get("RUNNING").copied() == Some(vertex.parallelism);
-        self.state == JobState::Running && !self.vertices.is_empty() && self.vertices.iter().all(all)
+        let count = |vertex: &Vertex, state: &str| vertex.subtasks.get(state).copied().unwrap_or(0);
+        let all = |vertex: &Vertex| {
+            count(vertex, "RUNNING").saturating_add(count(vertex, "FINISHED")) == vertex.parallelism
+        };
+        let some = self.vertices.iter().any(|vertex| count(vertex, "RUNNING") > 0);
+        self.state == JobState::Running && some && self.vertices.iter().all(all)
     }
 
     /// One line for a person.
@@ -332,6 +337,12 @@ mod tests {
         assert!(status(JobState::Running, vec![vertex(2, 0)]).is_running());
         assert!(!status(JobState::Running, vec![vertex(2, 0), vertex(1, 1)]).is_running());
         assert!(!status(JobState::Running, vec![]).is_running());
+        let mut idle = vertex(1, 0);
+        idle.subtasks.insert("FINISHED".into(), 1);
+        assert!(status(JobState::Running, vec![idle.clone()]).is_running());
+        idle.subtasks.insert("RUNNING".into(), 0);
+        idle.subtasks.insert("FINISHED".into(), 2);
+        assert!(!status(JobState::Running, vec![idle]).is_running());
         assert!(!status(JobState::Failed, vec![vertex(2, 0)]).is_running());
         assert_eq!(
             status(JobState::Running, vec![vertex(1, 1)]).summary(),
