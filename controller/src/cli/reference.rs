@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn the_first_page_has_the_exit_codes_as_they_are() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        for (code, _, what) in TABLE {
+            assert!(text.contains(&format!("\n| {code} | {what} |\n")), "{code} {what}");
+        }
+    }
+
+    #[test]
     fn every_shell_has_completions_and_every_verb_a_page() {
         let folder = tempfile::tempdir().unwrap();
         man(folder.path(), Cli::command()).unwrap();

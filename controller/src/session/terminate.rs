@@ -68,7 +68,7 @@ impl Session {
 fn tell(name: &str, job: &JobId, savepoint: Option<&str>, output: Output) -> Result<Exit, Failure> {
     let text = match savepoint {
         Some(path) => format!("{name} has ended; its last savepoint is {path}"),
-        None => format!("{name} is ended without a savepoint that was waited for"),
+        None => format!("{name} ends; no savepoint was waited for"),
     };
     let value = json!({"outcome": "done", "name": name, "job": job.as_str(), "savepoint": savepoint});
     show(output, &value, job, text)?;

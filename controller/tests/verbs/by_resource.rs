@@ -84,11 +84,11 @@ async fn without_a_controller(world: &World, manifest: &Path) -> Result<()> {
     typed.fails("status beats -n shop", REFUSED, &["UnknownResource"]).await?;
 
     typed.done(&format!("deploy -n shop -f {file} --id first --no-wait")).await?;
-    let waited = format!("deploy -n shop -f {file} --id first --timeout 1s");
+    let waited = format!("deploy -n shop -f {file} --id first --timeout 4s");
     typed.fails(&waited, TIMEOUT, &["goes on without this command", "no controller has looked"]).await?;
     let doctor = typed.done("doctor beats -n shop").await?;
     ensure!(doctor["findings"][0]["code"] == "NotLookedAt", "{doctor}");
-    typed.fails("promote beats -n shop --timeout 1s", TIMEOUT, &["no controller has answered"]).await?;
+    typed.fails("promote beats -n shop --timeout 4s", TIMEOUT, &["no controller has answered"]).await?;
     another_request_takes_its_place(world).await
 }
 
@@ -142,19 +142,19 @@ async fn the_next_one_takes_its_place(world: &World) -> Result<()> {
     let typed = &world.typed;
     let first = typed.done("history beats -n shop --revisions").await?;
     let first = first[0]["name"].as_str().context("no revision")?.to_owned();
-    let line = "update beats -n shop --parallelism 2 --id two";
+    let line = "update beats -n shop --arg --rate --arg 100 --id two";
     let told = typed.done(line).await?;
     ensure!(told["active"] == "blue-1" && told["revision"] != first.as_str(), "{told}");
     let before = generation(typed).await?;
     typed.done(line).await?;
     ensure!(generation(typed).await? == before, "the same attempt has edited it again");
     let job = typed.done("query beats -n shop").await?;
-    ensure!(job[0]["label"] == "beats-blue-1-2" && job[0]["parallelism"] == 2, "{job}");
+    ensure!(job[0]["label"] == "beats-blue-1-2", "{job}");
 
     let back = typed.done(&format!("rollback beats -n shop --to {}", &first[..6])).await?;
     ensure!(back["revision"] == first.as_str(), "{back}");
     let job = typed.done("query beats -n shop").await?;
-    ensure!(job[0]["label"] == "beats-blue-1-3" && job[0]["parallelism"] == 1, "{job}");
+    ensure!(job[0]["label"] == "beats-blue-1-3", "{job}");
     typed.fails("rollback beats -n shop --to zz", REFUSED, &["RevisionUnknown", &first]).await
 }
 
@@ -199,7 +199,8 @@ async fn requests_are_answered_once(world: &World) -> Result<()> {
     ensure!(typed.done("pause beats -n shop").await? == json!({"outcome": "paused", "changed": true}));
     ensure!(typed.text("pause beats -n shop").await? == "it was paused already\n");
     let doctor = typed.done("doctor beats -n shop").await?;
-    ensure!(doctor["findings"][0]["command"] == "tidegate resume beats -n shop", "{doctor}");
+    let mut findings = doctor["findings"].as_array().into_iter().flatten();
+    ensure!(findings.any(|finding| finding["command"] == "tidegate resume beats -n shop"), "{doctor}");
     let plan = typed.text("plan beats -n shop").await?;
     ensure!(plan.contains("the rollout is paused"), "{plan}");
     ensure!(typed.done("resume beats -n shop").await? == json!({"outcome": "resumed", "changed": true}));

@@ -111,11 +111,11 @@ async fn a_version_takes_the_place_of_the_last_one_or_gives_it_back(world: &Worl
     let (typed, url) = (&world.typed, world.flink.rest().base());
     let before = typed.done(&format!("query orders --url {url}")).await?[0]["job"].take();
     let line = format!("update orders --url {url} --strategy stop-start --settling 0s --window 1s");
-    let two = format!("{line} --parallelism 2 --id two");
+    let two = format!("{line} --arg --rate --arg 100 --id two");
     let told = typed.done(&two).await?;
     ensure!(told["active"] == "blue-1-2", "{told}");
     let job = typed.done(&format!("query orders --url {url}")).await?[0].take();
-    ensure!(job["name"] == "orders-blue-1-2" && job["parallelism"] == 2 && job["job"] != before, "{job}");
+    ensure!(job["name"] == "orders-blue-1-2" && job["job"] != before, "{job}");
     ensure!(job["checkpoints"]["restoredFrom"].is_string(), "{job}");
     ensure!(typed.done(&two).await? == told, "the same attempt again tells something else");
     let same = typed.done(&format!("query orders --url {url}")).await?[0]["job"].take();
@@ -125,7 +125,7 @@ async fn a_version_takes_the_place_of_the_last_one_or_gives_it_back(world: &Worl
     typed.fails(&deaf, ROLLED_BACK, &["blue-1-4 has the output", "asked to hear nothing"]).await?;
     typed.fails(&deaf, ROLLED_BACK, &["blue-1-4 has the output"]).await?;
     let job = typed.done(&format!("query orders --url {url}")).await?[0].take();
-    ensure!(job["name"] == "orders-blue-1-4" && job["running"] == true && job["parallelism"] == 2, "{job}");
+    ensure!(job["name"] == "orders-blue-1-4" && job["running"] == true, "{job}");
 
     let gates = format!("update orders --url {url} --parallelism 1");
     typed.fails(&gates, REFUSED, &["StoreMissing", "--strategy stop-start"]).await?;
@@ -145,7 +145,8 @@ async fn two_jobs_of_a_name_are_nobodys(world: &World) -> Result<()> {
     driver.start(&launch, &spec, &StartFrom::Nothing).await?;
     let ids = typed.text(&format!("list --url {url} --output json")).await?;
     let ids: Vec<Value> = serde_json::from_str(&ids)?;
-    let alive = ids.iter().filter(|job| job["state"] != "FINISHED").filter_map(|job| job["id"].as_str());
+    let ended = |job: &&Value| ["FINISHED", "FAILED", "CANCELED"].iter().any(|state| job["state"] == *state);
+    let alive = ids.iter().filter(|job| !ended(job)).filter_map(|job| job["id"].as_str());
     let alive: Vec<&str> = alive.collect();
     ensure!(alive.len() == 2, "{ids:?}");
     for verb in ["query", "savepoint", "terminate"] {
