@@ -10,4 +10,5 @@ mod fates;
 mod faults;
 mod flows;
 mod points;
+mod receiver;
 mod world;
