@@ -248,7 +248,19 @@ impl From<Problem> for Failure {
         match problem {
             Problem::Flink(error) => error.into(),
             Problem::Store(error) => error.into(),
-            other => Failure::new(Exit::Failed, other.code(), &other),
+            other @ (Problem::Api(_)
+            | Problem::Invalid(_)
+            | Problem::Ask(_)
+            | Problem::Record(_)
+            | Problem::OtherRollout { .. }
+            | Problem::Source { .. }
+            | Problem::Different { .. }
+            | Problem::LeftBehind(_)
+            | Problem::NoServer
+            | Problem::Name(_)
+            | Problem::NotAllowed(_)
+            | Problem::Notification { .. }
+            | Problem::Status(_)) => Failure::new(Exit::Failed, other.code(), &other),
         }
     }
 }
