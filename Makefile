@@ -62,7 +62,7 @@ example-manual-configmap: tools jar-1.20.3 ## promoted by an edit of a ConfigMap
 
 example-operator-managed: GO := go
 example-operator-managed: tools jar-1.20.3 ## a resource is edited, the controller does the rest, on a session cluster
-	cargo test --locked -p tidegate --test controller -- --nocapture
+	cargo test --locked -p tidegate --test rollouts the_example_goes_over_by_itself -- --nocapture
 
 test: GO := go
 test: tools lint test-rust test-java ## all tests, on the real parts
