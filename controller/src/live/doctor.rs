@@ -67,7 +67,10 @@ fn findings(resource: &FlinkBlueGreenDeployment) -> Vec<Finding> {
         Fate::GivenUp { code, message, .. } => findings.push(ways.given_up(code, message)),
         Fate::UnderWay(_) | Fate::Ready | Fate::Suspended | Fate::Invalid(_) => {}
     }
-    findings.extend(request(resource, &status));
+    // A request that was refused is in nobody's way when all is as it is wanted.
+    let is_ready = fate::of(resource) == Fate::Ready;
+    let asked = request(resource, &status);
+    findings.extend(asked.filter(|finding| !is_ready || finding.code != "RequestRefused"));
     let told: Vec<String> = findings.iter().map(|finding| finding.code.clone()).collect();
     let is_new = |waiting: &&Waiting| {
         let is_told = matches!(waiting.code.as_str(), "Paused" | "RevisionFailed" | "SpecInvalid");

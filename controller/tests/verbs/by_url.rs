@@ -122,7 +122,7 @@ async fn a_version_takes_the_place_of_the_last_one_or_gives_it_back(world: &Worl
     ensure!(same == job["job"], "the same attempt has started another job");
 
     let deaf = format!("{line} --arg --hear --arg nothing --id deaf");
-    typed.fails(&deaf, ROLLED_BACK, &["blue-1-4 has the output", "asked to hear nothing"]).await?;
+    typed.fails(&deaf, ROLLED_BACK, &["blue-1-4 has the output", "blue-1-3 has failed"]).await?;
     typed.fails(&deaf, ROLLED_BACK, &["blue-1-4 has the output"]).await?;
     let job = typed.done(&format!("query orders --url {url}")).await?[0].take();
     ensure!(job["name"] == "orders-blue-1-4" && job["running"] == true, "{job}");
