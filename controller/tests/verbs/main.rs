@@ -41,7 +41,7 @@ async fn type_all(folder: &Path) -> Result<()> {
     let source = workspace_root().join("integration-tests/jobs/Metronome.java");
     let jar = job_jar(folder, &source, flink.libraries())?.display().to_string();
     let typed = Typed::new(&plane.admin(), &folder.join("state"));
-    let world = World { flink, plane, jar, typed };
+    let mut world = World { flink, plane, jar, typed };
     by_url::all(&world).await.context("by --url")?;
-    by_resource::all(&world, folder).await.context("by a resource")
+    by_resource::all(&mut world, folder).await.context("by a resource")
 }
