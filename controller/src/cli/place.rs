@@ -133,7 +133,7 @@ pub(crate) struct Waiting {
     #[arg(long)]
     pub(crate) no_wait: bool,
 
-    /// How long to wait at most: a duration such as 90s or 1h, or seconds. What was begun goes on without this command
+    /// How long to wait at most: a duration such as 90s or 1h, or seconds. What was begun is not taken back by that
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub(crate) timeout: Duration,
 }

@@ -64,7 +64,8 @@ Linked or copied as `kubectl-tidegate` into a folder of `PATH`, the binary is al
 
 Results go to standard output, everything else to standard error. Every verb takes `--output`: `text`, `json`, `yaml`, or `name`.
 Progress is shown on a terminal only. A command that is ended, or comes to its `--timeout`, changes nothing of what it has begun:
-ask again, with the same `--id`, and it goes on waiting.
+ask again, with the same `--id`, and it goes on waiting. Only `update` with `--url` does its work itself: nobody goes on with it until the
+same command is typed again, with its `--id`.
 
 ";
 

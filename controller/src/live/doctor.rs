@@ -168,7 +168,10 @@ impl Ways {
     /// What no verb of this command asks for.
     fn annotation(&self, request: &str) -> Option<String> {
         let Ways { namespace, name } = self;
-        Some(format!("kubectl -n {namespace} annotate fbg {name} --overwrite {ANNOTATION}='{request} id=1'"))
+        // A request of an id that was answered is not taken up again.
+        Some(format!(
+            "kubectl -n {namespace} annotate fbg {name} --overwrite {ANNOTATION}=\"{request} id=$(date +%s)\""
+        ))
     }
 
     fn controller(&self) -> Finding {

@@ -46,6 +46,11 @@ impl Session {
         waiting: Waiting,
         output: Output,
     ) -> Result<Exit, Failure> {
+        if waiting.no_wait {
+            let message =
+                "--no-wait: an update without a controller is done by this very process; leave it out";
+            return Err(Failure::new(Exit::Usage, "Usage", message));
+        }
         let book = Book::open(wanted.state.as_deref(), wanted.url, wanted.name)?;
         let known = book.read()?;
         let mut state = match known {
