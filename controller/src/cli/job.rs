@@ -139,6 +139,10 @@ pub(crate) struct Update {
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     window: String,
 
+    /// With --url and blue-green: how far the new version may be behind the old one in event time, for as long as --settling, to take over
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    lag: String,
+
     /// With --url and blue-green: how long the old version stands by after the cutover
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     watch: String,
@@ -266,6 +270,7 @@ impl Update {
                 store: self.memory.store.as_deref(),
                 settling: &self.settling,
                 window: &self.window,
+                lag: &self.lag,
                 watch: &self.watch,
                 savepoint_directory: self.directory.as_deref(),
                 running: self.running.as_deref(),

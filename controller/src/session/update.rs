@@ -30,6 +30,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) store: Option<&'a str>,
     pub(crate) settling: &'a str,
     pub(crate) window: &'a str,
+    pub(crate) lag: &'a str,
     pub(crate) watch: &'a str,
     pub(crate) savepoint_directory: Option<&'a str>,
     /// What the job that runs is made from, when nothing is remembered of it.
@@ -232,6 +233,9 @@ fn changed(spec: &Spec, wanted: &Wanted<'_>, book: &Book) -> Result<Spec, Failur
     }
     value["strategy"] = if is_blue_green { "blue-green" } else { "stop-start" }.into();
     value["proof"] = json!({"settling": wanted.settling, "window": wanted.window});
+    if is_blue_green {
+        value["proof"]["lag"] = json!({"allowed": wanted.lag, "hold": wanted.settling});
+    }
     value["watch"] = wanted.watch.into();
     value["deletionDelay"] = "0s".into();
     if let Some(directory) = wanted.savepoint_directory {
@@ -283,6 +287,7 @@ mod tests {
             store,
             settling: "0s",
             window: "5s",
+            lag: "1m",
             watch: "1m",
             savepoint_directory: None,
             running: None,

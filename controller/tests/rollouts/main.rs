@@ -2,6 +2,7 @@
 //!
 //! All tests share one API server, one broker and one session cluster; each has a namespace, topics and a controller of its own.
 
+mod alone;
 mod bad_input;
 mod case;
 mod controller;
