@@ -7,7 +7,7 @@ use tidegate_integration_tests::http_proxy::Request;
 use tidegate_protocol::rollout::ActionKind;
 
 /// What differs each time in a record, though it says the same.
-const TIMES: [&str; 7] = ["since", "at", "ended", "paused", "history", "message", "path"];
+const TIMES: [&str; 9] = ["since", "at", "ended", "paused", "begun", "taken", "history", "message", "path"];
 /// What is said of these is when, or how many meanwhile.
 const PRESENT: [&str; 2] = ["baseline", "caughtUp"];
 
