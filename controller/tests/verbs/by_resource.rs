@@ -25,7 +25,7 @@ pub(crate) async fn all(world: &mut World, folder: &Path) -> Result<()> {
         Ok(Observed::when(said.exit == DONE, (), || format!("{said:?}")))
     })
     .await?;
-    world.plane.apply(NAMESPACE, &read("deploy/rbac.yaml")?).await?;
+    world.plane.apply(NAMESPACE, &read("deploy/base/roles/controller.yaml")?).await?;
     let manifest = manifest(world, folder)?;
     without_a_controller(world, &manifest).await.context("without a controller")?;
     let controller = controller(world, folder).await?;
