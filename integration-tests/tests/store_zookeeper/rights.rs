@@ -93,6 +93,9 @@ async fn credentials_are_read_for_each_connection_and_logged_by_none() -> Result
     Scratch::new("exchanged")?
         .run(async |folder| {
             let log = folder.join("log-of-the-client");
+            // With one subscriber only, a place in the code that a test on another thread comes to first would be cached as one
+            // that nobody listens to; with this one there are two.
+            tracing::subscriber::set_global_default(tracing_subscriber::registry())?;
             let lines = tracing_subscriber::fmt()
                 .with_max_level(tracing::Level::TRACE)
                 .with_writer(std::sync::Mutex::new(std::fs::File::create(&log)?));
