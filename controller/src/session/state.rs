@@ -59,8 +59,7 @@ impl Book {
             let message = format!("{}: {error}; name another file with --state", path.display());
             Failure::new(Exit::Unreachable, "StateUnusable", message)
         };
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(unusable)?;
+        fs::create_dir_all(parent(&path)).map_err(unusable)?;
         let lock = private(&beside(&path, "lock"), false).map_err(unusable)?;
         lock.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => {
@@ -103,7 +102,9 @@ impl Book {
             let mut file = private(&next, true)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&next, &self.path)
+            fs::rename(&next, &self.path)?;
+            // An action may follow that must not be forgotten with the power.
+            File::open(parent(&self.path))?.sync_all()
         };
         write().map_err(|error| {
             let message = format!("{}: {error}; nothing more was done", self.path.display());
@@ -157,6 +158,10 @@ fn home() -> Result<PathBuf, Failure> {
     let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
     let none = || Failure::usage("neither XDG_STATE_HOME nor HOME is set; name a file with --state");
     Ok(state.ok_or_else(none)?.join("tidegate"))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn beside(path: &Path, extension: &str) -> PathBuf {
