@@ -1,6 +1,7 @@
 //! What befalls a controller and its rollout from outside: other writers, outages, another controller, people.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
@@ -107,7 +108,10 @@ async fn kubectl_shows_it(case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// The jobs end the cutover by themselves, and the controller finds it done.
+/// Longer than the Lease lives.
+const OUTAGE: Duration = Duration::from_secs(60);
+
+/// The jobs end the cutover by themselves, and after a minute the controller finds it done.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_the_api_server_in_a_cutover_stops_nothing() -> Result<()> {
     Case::run("outage", async |case| {
@@ -124,6 +128,7 @@ async fn an_outage_of_the_api_server_in_a_cutover_stops_nothing() -> Result<()> 
         })
         .await?;
         case.fates.cut_off(true);
+        let cut = Instant::now();
         wait_until("the jobs have ended the cutover", DEADLINE, async || {
             let document = case.document().await?;
             let done =
@@ -134,6 +139,11 @@ async fn an_outage_of_the_api_server_in_a_cutover_stops_nothing() -> Result<()> 
         wait_until("it is said that the API server is away", DEADLINE, async || {
             let said = case.controller.said()?;
             Ok(Observed::when(said.contains("ApiServer: "), (), || "nothing is said".into()))
+        })
+        .await?;
+        wait_until("it lasts a minute", DEADLINE, async || {
+            let lasted = cut.elapsed();
+            Ok(Observed::when(lasted >= OUTAGE, (), || format!("{lasted:?}")))
         })
         .await?;
         case.output.wait_flow().await?;
