@@ -23,7 +23,9 @@ mod observe;
 mod problem;
 mod reconcile;
 mod source;
+mod sources;
 mod store;
+mod subject;
 mod write;
 
 use std::sync::Arc;

@@ -11,12 +11,11 @@ use tidegate_protocol::rollout::{Asked, ConditionKind, Failure, Launch, Phase, P
 use tracing::debug;
 
 use super::desk::Desk;
-use super::drivers::{Home, key};
-use super::metadata::Kept;
-use super::observe::Subject;
+use super::drivers::key;
 use super::problem::Problem;
 use super::reconcile::next;
-use super::source::Sources;
+use super::sources::{Kept, Sources};
+use super::subject::{Home, Subject};
 use crate::resource::intent::Intent;
 use crate::resource::status::{Revision, Status};
 

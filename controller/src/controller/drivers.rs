@@ -9,23 +9,14 @@ use tidegate::flink::{Driver, JobId};
 use tidegate_protocol::rollout::{Launch, Revision};
 
 use super::desk::Desk;
-use super::metadata::Kept;
-use super::observe::Subject;
+use super::metadata;
 use super::problem::Problem;
-use super::source::{Sources, cluster_of, launch_of, version_of};
+use super::source::{cluster_of, launch_of};
+use super::sources::{Sources, version_of};
+use super::subject::{Home, Subject};
 use crate::resource::FlinkBlueGreenDeployment;
 use crate::resource::intent::Intent;
 use crate::resource::intent::source::Source;
-
-/// Where a resource lives, and how its deployments are reached from here.
-#[derive(Clone, Copy)]
-pub(super) struct Home<'a> {
-    /// `None`: there is no API server, and so no deployment.
-    pub(super) client: Option<&'a kube::Client>,
-    pub(super) namespace: &'a str,
-    /// Instead of the name that a REST service has within its cluster.
-    pub(super) rest_address: Option<&'a str>,
-}
 
 impl Desk {
     /// Who runs the jobs of that source.
@@ -93,7 +84,7 @@ pub(crate) fn jobs_of(
     let status = resource.status.clone().unwrap_or_default();
     let intent = Intent::read(&namespace, &name, &resource.spec);
     let wanted = intent.as_ref().ok().map(|intent| &intent.source);
-    let sources = Sources::new(&Kept::read(resource), &status, wanted);
+    let sources = Sources::new(&metadata::read(resource), &status, wanted);
     let directory = resource.spec.savepoint_directory.as_deref();
     let home = Home { client: Some(client), namespace: &namespace, rest_address };
     let mut known = Vec::new();

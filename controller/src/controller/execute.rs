@@ -10,9 +10,10 @@ use tidegate_protocol::time::When;
 use tracing::info;
 
 use super::desk::Desk;
-use super::observe::{Subject, World, operation_of};
+use super::observe::{World, operation_of};
 use super::problem::Problem;
 use super::source::{job_spec, launch_of, start_from};
+use super::subject::Subject;
 
 impl Desk {
     /// Does it, except for [`Action::Release`]. To do it again is right.

@@ -3,64 +3,24 @@
 //! The annotation repeats what the status has, for when that is lost: an old version can only be launched again by whoever
 //! knows its image, jar, arguments, configuration and size.
 
-use std::collections::BTreeMap;
-
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tidegate_protocol::rollout::{Launch, Record, Revision};
+use serde_json::json;
 
 use super::context::MANAGER;
-use super::inventory;
 use super::problem::Problem;
-use super::source::{Sources, version_of};
+use super::sources::Kept;
 use crate::resource::FlinkBlueGreenDeployment;
-use crate::resource::intent::source::Source;
 
 pub(super) const FINALIZER: &str = "tidegate.io/controller";
 const ANNOTATION: &str = "tidegate.io/revisions";
 /// All annotations of an object may have 256 KiB; what is more is in the status only.
 const LONGEST: usize = 160 * 1024;
 
-/// What the annotation holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Kept {
-    /// Which launch was made from what.
-    launches: BTreeMap<String, Revision>,
-    /// What each revision is.
-    revisions: BTreeMap<Revision, Value>,
-}
-
-impl Kept {
-    /// Whoever has changed it by hand is not believed in what cannot be read.
-    pub(super) fn read(resource: &FlinkBlueGreenDeployment) -> Kept {
-        let text = resource.annotations().get(ANNOTATION);
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-    }
-
-    /// What is needed to launch every version again that the record names, and what is wanted.
-    pub(super) fn of(record: &Record, sources: &Sources, wanted: &Revision) -> Kept {
-        let launches = inventory::known(record).into_iter();
-        let launches = launches
-            .filter_map(|launch| Some((launch.to_string(), version_of(record, launch)?.revision.clone())));
-        let revisions = record.revisions().into_iter().chain([wanted]);
-        let revisions =
-            revisions.filter_map(|revision| Some((revision.clone(), sources.of(revision)?.value())));
-        Kept { launches: launches.collect(), revisions: revisions.collect() }
-    }
-
-    pub(super) fn sources(&self) -> BTreeMap<Revision, Source> {
-        let read =
-            |(revision, value): (&Revision, &Value)| Some((revision.clone(), Source::from_value(value)?));
-        self.revisions.iter().filter_map(read).collect()
-    }
-
-    pub(super) fn launches(&self) -> BTreeMap<Launch, Revision> {
-        let read = |(launch, revision): (&String, &Revision)| Some((launch.parse().ok()?, revision.clone()));
-        self.launches.iter().filter_map(read).collect()
-    }
+/// What the annotation holds. Whoever has changed it by hand is not believed in what cannot be read.
+pub(super) fn read(resource: &FlinkBlueGreenDeployment) -> Kept {
+    let text = resource.annotations().get(ANNOTATION);
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// Whether finalizer and annotation are there; nothing is put into a resource that is being deleted.

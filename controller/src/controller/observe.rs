@@ -8,34 +8,18 @@ use tidegate_protocol::conductor::Seen;
 use tidegate_protocol::document::Document;
 use tidegate_protocol::identity::Member;
 use tidegate_protocol::rollout::{
-    Asked, Deployment, Launch, Observation, Operation, OperationKind, Phase, Plan, Progress, Purpose, Record,
-    Revision, Sight, Verdict, Wanted,
+    Deployment, Launch, Observation, Operation, OperationKind, Phase, Plan, Progress, Purpose, Record,
+    Revision, Sight, Verdict,
 };
-use tidegate_protocol::time::WallTime;
 
 use super::desk::Desk;
-use super::drivers::Home;
 use super::metrics::Look;
 use super::problem::Problem;
-use super::source::{Sources, cluster_of, job_spec, launch_of, start_from, version_of};
+use super::source::{cluster_of, job_spec, launch_of, start_from};
+use super::sources::version_of;
 use super::store::Contents;
+use super::subject::Subject;
 use super::{deployment, inventory};
-use crate::resource::intent::Intent;
-
-/// The resource, as one look goes by it.
-#[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub(super) home: Home<'a>,
-    pub(super) uid: &'a str,
-    pub(super) name: &'a str,
-    pub(super) intent: &'a Intent,
-    pub(super) wanted: &'a Wanted,
-    pub(super) sources: &'a Sources,
-    pub(super) record: &'a Record,
-    pub(super) asked: Option<&'a Asked>,
-    pub(super) deleting: bool,
-    pub(super) now: WallTime,
-}
 
 /// What was seen.
 pub(super) struct World {

@@ -11,11 +11,11 @@ use tracing::{debug, info, warn};
 
 use super::context::{Context, Key};
 use super::desk::Desk;
-use super::drivers::Home;
-use super::metadata::{self, FINALIZER, Kept};
-use super::observe::{Subject, World};
+use super::metadata::{self, FINALIZER};
+use super::observe::World;
 use super::problem::Problem;
-use super::source::Sources;
+use super::sources::{Kept, Sources};
+use super::subject::{Home, Subject};
 use super::{Watched, write};
 use crate::checks;
 use crate::resource::FlinkBlueGreenDeployment;
@@ -122,7 +122,7 @@ impl Look<'_> {
         }
         let is_readable = asked.is_ok();
         let asked = asked.unwrap_or_default();
-        let sources = Sources::new(&Kept::read(self.resource), &self.status(), Some(&intent.source));
+        let sources = Sources::new(&metadata::read(self.resource), &self.status(), Some(&intent.source));
         let wanted = intent.wanted();
         let shared = &self.context.shared;
         let (namespace, rest_address) = (self.key.namespace.as_str(), shared.rest_address.as_deref());
@@ -278,7 +278,7 @@ impl Look<'_> {
         }
         let status = self.status();
         let told = status.revisions.iter().rev().find_map(|revision| Source::from_value(&revision.source));
-        let source = told.or_else(|| Kept::read(self.resource).sources().into_values().last())?;
+        let source = told.or_else(|| metadata::read(self.resource).sources().into_values().last())?;
         let store = self.resource.spec.store.clone();
         Some(Intent::parting(&self.key.namespace, &self.key.name, source, store))
     }

@@ -1,63 +1,16 @@
 //! What versions are made from, and who runs them.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use tidegate::flink::{self, JobSpec, StartFrom};
 use tidegate_protocol::document::{HandOver, LatePolicy};
-use tidegate_protocol::rollout::{Launch, Record, Revision, Start, Version};
+use tidegate_protocol::rollout::{Launch, Start, Version};
 
-use super::metadata::Kept;
-use super::problem::Problem;
 use crate::resource::intent::Intent;
 use crate::resource::intent::source::Source;
 use crate::resource::spec::Template;
-use crate::resource::status::Status;
 
 /// The annotation of a deployment that says what it was made from.
 const REVISION: &str = "tidegate.io/revision";
-
-/// The sources of all versions that are, or may be launched again.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sources {
-    revisions: BTreeMap<Revision, Source>,
-    launches: BTreeMap<Launch, Revision>,
-}
-
-impl Sources {
-    /// What the annotation has kept, then what the status has, then what is wanted now: the same revision is the same source.
-    pub(super) fn new(kept: &Kept, status: &Status, wanted: Option<&Source>) -> Sources {
-        let mut sources = kept.sources();
-        for revision in &status.revisions {
-            let source = Source::from_value(&revision.source);
-            sources.extend(source.map(|source| (Revision(revision.name.clone()), source)));
-        }
-        sources.extend(wanted.map(|source| (source.revision(), source.clone())));
-        Sources { revisions: sources, launches: kept.launches() }
-    }
-
-    pub(super) fn of(&self, revision: &Revision) -> Option<&Source> {
-        self.revisions.get(revision)
-    }
-
-    /// What a launch that the record does not know was made from.
-    pub(super) fn of_launch(&self, launch: Launch) -> Option<Revision> {
-        self.launches.get(&launch).cloned()
-    }
-
-    /// What the version of that launch is made from.
-    pub(super) fn of_version(&self, version: &Version) -> Result<&Source, Problem> {
-        self.of(&version.revision)
-            .ok_or_else(|| Problem::Source { launch: version.launch, revision: version.revision.clone() })
-    }
-}
-
-/// The version of that launch, if the record knows it.
-pub(super) fn version_of(record: &Record, launch: Launch) -> Option<&Version> {
-    let leftovers = record.leftovers.iter().map(|leftover| &leftover.version);
-    let mut versions = record.active.iter().chain(record.phase.beside()).chain(leftovers);
-    versions.find(|version| version.launch == launch)
-}
 
 /// Whether Flink keeps the last checkpoint of a job that is cancelled; it does not by itself.
 const RETENTION: &str = "execution.checkpointing.externalized-checkpoint-retention";
@@ -227,18 +180,5 @@ mod tests {
         assert_eq!(deployment["metadata"]["annotations"][REVISION], version.revision.0.as_str());
         assert_eq!(deployment["spec"]["jobManager"]["replicas"], 2);
         assert_eq!(deployment["spec"]["taskManager"], json!({ "resource": { "cpu": 1 } }));
-    }
-
-    #[test]
-    fn what_a_version_was_made_from_is_known_after_the_spec_was_edited() {
-        let job = |jar: &str| json!({ "job": { "url": "http://flink:8081", "jar": jar } });
-        let (old, new) = (intent(job("/1.jar")), intent(job("/2.jar")));
-        let status = Status { revisions: vec![old.source.describe()], ..Status::default() };
-        let sources = Sources::new(&Kept::default(), &status, Some(&new.source));
-        assert_eq!(sources.of_version(&version(&old, None)).unwrap(), &old.source);
-        assert_eq!(sources.of_version(&version(&new, None)).unwrap(), &new.source);
-        let lost = Sources::new(&Kept::default(), &Status::default(), Some(&new.source));
-        let problem = lost.of_version(&version(&old, None)).unwrap_err().to_string();
-        assert!(problem.starts_with("RevisionUnknown: what green-2-3 was made from"), "{problem}");
     }
 }

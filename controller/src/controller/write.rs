@@ -9,8 +9,9 @@ use tidegate_protocol::rollout::{Plan, Record};
 
 use super::context::MANAGER;
 use super::desk::Desk;
-use super::observe::{Subject, World};
+use super::observe::World;
 use super::problem::Problem;
+use super::subject::Subject;
 use crate::resource::FlinkBlueGreenDeployment;
 use crate::resource::status::build::{self, Sources};
 use crate::resource::status::{Condition, Status, Waiting};
