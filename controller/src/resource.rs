@@ -10,6 +10,7 @@ pub(crate) mod duration;
 pub(crate) mod intent;
 pub(crate) mod problem;
 pub(crate) mod spec;
+pub(crate) mod stage;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,8 @@ use network::Network;
 use pod::Running;
 use services::Services;
 
+/// What it is called.
+const NODE: &str = "stand-in";
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How many looks a failure lasts before it is said.
 const LASTING: u32 = 50;

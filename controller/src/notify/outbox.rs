@@ -13,7 +13,7 @@ use tidegate_protocol::time::WallTime;
 
 use super::command;
 use crate::resource::intent::channel::Channel;
-use crate::resource::spec::{Severity, Stage};
+use crate::resource::stage::{Severity, Stage};
 use crate::resource::status::build::time;
 use crate::resource::status::{Message, Notifications, Status};
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::duration::Duration;
 use super::status::Status;
 pub(crate) use check::{Check, Prometheus};
-pub(crate) use notification::{Notification, SecretKey, Severity, Slack, Stage, Webhook};
+pub(crate) use notification::{Notification, SecretKey, Slack, Webhook};
 pub(crate) use strategy::{Deadlines, HandOver, LatePolicy, Promotion, PromotionMode, Proof, Strategy};
 
 /// Hands the output of a running Flink job over to its next version, exactly, and back by itself when that is not sound.

@@ -84,7 +84,7 @@ pub(super) fn value_of(pod: &Pod, field: &str) -> String {
         "metadata.name" => pod.name_any(),
         "metadata.namespace" => pod.namespace().unwrap_or_default(),
         "metadata.uid" => pod.uid().unwrap_or_default(),
-        "spec.nodeName" => super::pod::NODE.to_owned(),
+        "spec.nodeName" => super::NODE.to_owned(),
         "spec.serviceAccountName" => {
             spec.and_then(|spec| spec.service_account_name.clone()).unwrap_or_default()
         }

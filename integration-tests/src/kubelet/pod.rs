@@ -18,8 +18,6 @@ use super::status::{State, status};
 use crate::ports::Reservation;
 use crate::process::Process;
 
-/// What it is called.
-pub(super) const NODE: &str = "stand-in";
 /// As the kubelet's: the first restart is at once, later ones wait, each twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -183,7 +181,7 @@ async fn bind(node: &Node, pod: &Pod) -> Result<()> {
         target: ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Node".to_owned()),
-            name: Some(NODE.to_owned()),
+            name: Some(super::NODE.to_owned()),
             ..ObjectReference::default()
         },
     };

@@ -1,7 +1,8 @@
 //! Channels of notifications as they are used.
 
 use super::Reader;
-use crate::resource::spec::{Notification, SecretKey, Severity, Slack, Stage, Webhook};
+use crate::resource::spec::{Notification, SecretKey, Slack, Webhook};
+use crate::resource::stage::{Severity, Stage};
 
 /// A channel that can be used.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::resource::stage::{Severity, Stage};
+
 /// One channel, of exactly one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -29,41 +31,6 @@ pub(crate) struct Notification {
     /// A signed request with JSON in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) webhook: Option<Webhook>,
-}
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
-    /// It goes as it should.
-    #[default]
-    Info,
-    /// Something was given up, or went back. The output is safe.
-    Warning,
-    /// A person is needed.
-    Critical,
-}
-
-/// A part of a rollout. `begin`: something begins, or is asked for between rollouts. `start`: the new version is started and
-/// proven. `promotion`: it is ready, and waits to be promoted. `cutover`: the output changes hands. `watch`: the old version stands
-/// by. `back`: the output goes back. `leave`: the resource is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Stage {
-    /// Something begins, or is asked for between rollouts.
-    Begin,
-    /// The new version is started and proven.
-    Start,
-    /// It is ready, and waits to be promoted.
-    Promotion,
-    /// The output changes hands.
-    Cutover,
-    /// The old version stands by.
-    Watch,
-    /// The output goes back.
-    Back,
-    /// The resource is deleted.
-    Leave,
 }
 
 /// An incoming webhook of Slack: whoever knows its address may write.
@@ -99,30 +66,4 @@ pub(crate) struct SecretKey {
     /// The key in it.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"))]
     pub(crate) key: String,
-}
-
-impl Severity {
-    /// As it is written.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-}
-
-impl Stage {
-    /// As it is written.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Stage::Begin => "begin",
-            Stage::Start => "start",
-            Stage::Promotion => "promotion",
-            Stage::Cutover => "cutover",
-            Stage::Watch => "watch",
-            Stage::Back => "back",
-            Stage::Leave => "leave",
-        }
-    }
 }
