@@ -10,7 +10,7 @@ use tidegate_protocol::request::Request;
 use tidegate_protocol::time::When;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cli::place::{self, Waiting};
+use crate::arguments::{self, Waiting};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, progress, show};
 use crate::status;
@@ -19,7 +19,7 @@ use crate::status;
 pub(crate) async fn promote(
     rollout: &Rollout,
     request: &Request,
-    attempt: &place::Attempt,
+    attempt: &arguments::Attempt,
     waiting: Waiting,
     output: Output,
 ) -> Result<Exit, Failure> {
@@ -64,7 +64,7 @@ fn tell_end(rollout: &Rollout, past: &Past, output: Output) -> Result<Exit, Fail
 /// Asks for a cutover to the member that had the output before.
 pub(crate) async fn rollback(
     rollout: &Rollout,
-    attempt: &place::Attempt,
+    attempt: &arguments::Attempt,
     waiting: Waiting,
     output: Output,
 ) -> Result<Exit, Failure> {
@@ -99,7 +99,7 @@ fn ended(rollout: &Rollout, answer: &Answer, document: &Document, output: Output
 pub(crate) async fn abort(
     rollout: &Rollout,
     request: &Request,
-    attempt: &place::Attempt,
+    attempt: &arguments::Attempt,
     waiting: Waiting,
     output: Output,
 ) -> Result<Exit, Failure> {
@@ -162,7 +162,7 @@ impl<'a> Asked<'a> {
     async fn new(
         rollout: &'a Rollout,
         request: &Request,
-        attempt: &place::Attempt,
+        attempt: &arguments::Attempt,
         waiting: Waiting,
     ) -> Result<Asked<'a>, Failure> {
         let answered = document(rollout).await?.answered;

@@ -1,7 +1,6 @@
 //! The command line: what can be typed, and who does it.
 
 mod job;
-pub(crate) mod place;
 mod reference;
 mod rollout;
 
@@ -10,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::arguments::Attempt;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say, show};
 use crate::{controller, resource, verify};
-pub(crate) use job::{Program, Strategy};
 
 /// Hands the output of a running Flink job over to its new version, exactly.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, after_help = reference::exit_codes())]
+#[command(name = "tidegate", version, after_help = reference::after_help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -25,6 +24,9 @@ pub(crate) struct Cli {
     /// How results are printed on standard output
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Text)]
     output: Output,
+
+    #[command(flatten)]
+    attempt: Attempt,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,6 +97,12 @@ enum Verb {
                       directory:///var/lib/tidegate --rollout orders"
     )]
     Rollback(rollout::Rollback),
+    /// Try again what was given up, or what cannot be stopped
+    #[command(after_help = "Example:\n  tidegate retry orders -n shop --why \"the bucket is back\"")]
+    Retry(rollout::Retry),
+    /// Launch the wanted version in place of the one that has the output, for one that has ended or is stuck
+    #[command(after_help = "Example:\n  tidegate replace orders -n shop --why \"somebody cancelled it\"")]
+    Replace(rollout::Replace),
     /// Show who did what, when and why, or the versions that were deployed
     #[command(after_help = "Example:\n  tidegate history orders -n shop --revisions")]
     History(rollout::History),
@@ -168,20 +176,22 @@ fn as_plugin(command: clap::Command) -> clap::Command {
 
 /// Runs the verb.
 pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
-    let output = cli.output;
+    let (attempt, output) = (&cli.attempt, cli.output);
     match &cli.verb {
         Verb::List(arguments) => wait(arguments.run(output)),
         Verb::Status(arguments) => wait(arguments.run(output)),
-        Verb::Deploy(arguments) => wait(arguments.run(output)),
-        Verb::Update(arguments) => wait(arguments.run(output)),
-        Verb::Terminate(arguments) => wait(arguments.run(output)),
+        Verb::Deploy(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Update(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Terminate(arguments) => wait(arguments.run(attempt, output)),
         Verb::Query(arguments) => wait(arguments.run(output)),
-        Verb::Savepoint(arguments) => wait(arguments.run(output)),
-        Verb::Promote(arguments) => wait(arguments.run(output)),
-        Verb::Abort(arguments) => wait(arguments.run(output)),
-        Verb::Pause(arguments) => wait(arguments.run(true, output)),
-        Verb::Resume(arguments) => wait(arguments.run(false, output)),
-        Verb::Rollback(arguments) => wait(arguments.run(output)),
+        Verb::Savepoint(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Promote(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Abort(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Pause(arguments) => wait(arguments.run(true, attempt, output)),
+        Verb::Resume(arguments) => wait(arguments.run(false, attempt, output)),
+        Verb::Rollback(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Retry(arguments) => wait(arguments.run(attempt, output)),
+        Verb::Replace(arguments) => wait(arguments.run(attempt, output)),
         Verb::History(arguments) => wait(arguments.run(output)),
         Verb::Plan(arguments) => wait(arguments.run(output)),
         Verb::Doctor(arguments) => wait(arguments.run(output)),

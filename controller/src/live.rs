@@ -4,6 +4,7 @@
 pub(crate) mod ask;
 pub(crate) mod change;
 pub(crate) mod doctor;
+mod edit;
 mod fate;
 mod follow;
 pub(crate) mod history;
@@ -15,7 +16,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::Value;
 
-use crate::cli::place::{Resource, Server};
+use crate::arguments::{Resource, Server};
 use crate::controller;
 use crate::exit::{Exit, Failure};
 use crate::resource::FlinkBlueGreenDeployment;

@@ -1,5 +1,6 @@
 //! The `tidegate` command.
 
+mod arguments;
 mod ask;
 mod checks;
 mod cli;

@@ -18,7 +18,7 @@ use tidegate::flink::{Driver, Error, JobId, Listed, Operation, Progress};
 use tidegate_protocol::rollout::Launch;
 use tokio::time::Instant;
 
-use crate::cli::place::Cluster;
+use crate::arguments::Cluster;
 use crate::exit::{Exit, Failure};
 use crate::output::{Lines, Output, show};
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 
-use super::place::{Attempt, Cluster, Job, RestAddress, Server, Waiting};
+use crate::arguments::{Attempt, Cluster, Job, Program, RestAddress, Server, Strategy, Waiting};
 use crate::exit::{Exit, Failure};
 use crate::live::{self, Live};
 use crate::output::Output;
@@ -22,30 +22,6 @@ pub(crate) struct List {
 
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// What a job is made from.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Program {
-    /// The jar: a file of this machine with --url; whatever the controller, or the image, can read, with a resource
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jar: Option<String>,
-
-    /// The main class, instead of the one that the jar's manifest names
-    #[arg(long, value_name = "CLASS")]
-    pub(crate) entry_class: Option<String>,
-
-    /// An argument of the main method; once for each, in their order: all of them, not only what changes
-    #[arg(long = "arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
-    pub(crate) arguments: Vec<String>,
-
-    /// The parallelism
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=32_768))]
-    pub(crate) parallelism: Option<u32>,
-
-    /// A key of Flink's configuration of this job, and its value; once for each
-    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(crate) configuration: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -80,9 +56,6 @@ pub(crate) struct Deploy {
     memory: Remembered,
 
     #[command(flatten)]
-    attempt: Attempt,
-
-    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -96,15 +69,6 @@ struct Remembered {
     /// With --url: the file that remembers what the job is made from, and how far an update is; one below XDG_STATE_HOME when not given
     #[arg(long, value_name = "FILE", requires = "url")]
     state: Option<PathBuf>,
-}
-
-/// How a version replaces another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Strategy {
-    /// Both run, and the output changes hands at one point in event time
-    BlueGreen,
-    /// The old one is stopped with a savepoint first, and comes back when the new one is not sound
-    StopStart,
 }
 
 #[derive(Debug, Args)]
@@ -152,9 +116,6 @@ pub(crate) struct Update {
     directory: Option<String>,
 
     #[command(flatten)]
-    attempt: Attempt,
-
-    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -166,9 +127,6 @@ pub(crate) struct Terminate {
     /// Without a savepoint: what its sinks have not committed is lost
     #[arg(long)]
     cancel: bool,
-
-    #[command(flatten)]
-    attempt: Attempt,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -208,9 +166,6 @@ pub(crate) struct Savepoint {
     directory: Option<String>,
 
     #[command(flatten)]
-    attempt: Attempt,
-
-    #[command(flatten)]
     waiting: Waiting,
 }
 
@@ -224,14 +179,14 @@ impl List {
 }
 
 impl Deploy {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         if let Some(file) = &self.file {
             if self.cluster.url.is_some() || self.program.is_given() || self.from.is_some() {
                 return Err(Failure::usage(
                     "a file says all about the job; leave --url, --jar and the like out",
                 ));
             }
-            return live::change::deploy(&self.server, file, &self.attempt, self.waiting, output).await;
+            return live::change::deploy(&self.server, file, attempt, self.waiting, output).await;
         }
         let session = Session::open(&self.cluster, None)?;
         let (Some(session), Some(name), Some(jar)) = (session, &self.name, &self.program.jar) else {
@@ -246,14 +201,14 @@ impl Deploy {
             store: self.memory.store.as_deref(),
             url: self.cluster.url.as_deref().unwrap_or_default(),
             state: self.memory.state.as_deref(),
-            id: self.attempt.id(),
+            id: attempt.id(),
         };
         session.deploy(&order, self.waiting, output).await
     }
 }
 
 impl Update {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         if !self.program.is_given() && self.image.is_none() && self.strategy.is_none() {
             return Err(Failure::usage(
                 "nothing to change; write --jar, --image, --arg, --parallelism or --config",
@@ -275,7 +230,7 @@ impl Update {
                 savepoint_directory: self.directory.as_deref(),
                 running: self.running.as_deref(),
                 state: self.memory.state.clone(),
-                id: self.attempt.id(),
+                id: attempt.id(),
             };
             return session.update(&wanted, self.waiting, output).await;
         }
@@ -285,16 +240,16 @@ impl Update {
             image: self.image.as_deref(),
             strategy: self.strategy,
         };
-        live::change::update(&live, &change, &self.attempt, self.waiting, output).await
+        live::change::update(&live, &change, attempt, self.waiting, output).await
     }
 }
 
 impl Terminate {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         let Job { name, server, cluster } = &self.job;
         match Session::open(cluster, None)? {
             Some(session) => {
-                let id = self.attempt.id();
+                let id = attempt.id();
                 session.terminate(name, self.cancel, &id, self.waiting, output).await
             }
             None => {
@@ -313,7 +268,7 @@ impl Query {
 }
 
 impl Savepoint {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         let jobs = jobs(&self.job, &self.address, self.directory.as_deref()).await?;
         let Some(job) = jobs.first() else {
             let message = format!("{} has no job that runs", self.job.name);
@@ -323,7 +278,7 @@ impl Savepoint {
             every: self.every,
             keep: self.keep.map(|keep| keep as usize),
             times: self.times,
-            id: self.attempt.id(),
+            id: attempt.id(),
         };
         session::savepoint::take(job, &schedule, self.waiting, output).await
     }
@@ -344,25 +299,8 @@ async fn jobs(
     }
 }
 
-impl Program {
-    fn is_given(&self) -> bool {
-        self.jar.is_some()
-            || self.entry_class.is_some()
-            || !self.arguments.is_empty()
-            || self.parallelism.is_some()
-            || !self.configuration.is_empty()
-    }
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        Some(_) | None => Err("write KEY=VALUE, such as execution.checkpointing.interval=10s".to_owned()),
-    }
-}
-
 /// Not so often that one would begin before the last one is complete on every cluster.
 fn every(text: &str) -> Result<Duration, String> {
-    let every = super::place::duration(text)?;
+    let every = crate::arguments::duration(text)?;
     if every.is_zero() { Err("write 1s or more, such as 15m".to_owned()) } else { Ok(every) }
 }

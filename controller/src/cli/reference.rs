@@ -29,10 +29,37 @@ pub(super) fn man(folder: &Path, command: Command) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The table of exit codes, below each help.
-pub(super) fn exit_codes() -> String {
+/// The table of exit codes.
+fn exit_codes() -> String {
     let lines: Vec<String> = TABLE.iter().map(|(code, _, what)| format!("  {code}  {what}")).collect();
     format!("Exit codes:\n{}", lines.join("\n"))
+}
+
+/// What is told when an attempt is repeated, below the exit codes.
+const REPEATED: [(&str, &str); 6] = [
+    (
+        "deploy, update, rollback --to, pause, resume of a resource",
+        "it is not edited again, and the end of the first edit is waited for and told; fenced when another one has taken its \
+         place. The last ten are known",
+    ),
+    (
+        "promote, abort, rollback, retry, replace",
+        "it is not asked for again, and the answer to the first, and its end, are waited for and told. The last one is known",
+    ),
+    (
+        "deploy, update, savepoint, terminate with --url",
+        "Flink does not do it again, and what came of the first is told, as long as Flink knows of it, and for update its file; \
+         so also savepoint of a resource. terminate --cancel ends what runs under that name",
+    ),
+    ("pause, resume by a store", "it is paused, or goes on, after that, whatever was done in between"),
+    ("terminate of a resource", "one that is gone is not missed; one that was deployed again is ended"),
+    ("all others", "they change nothing, and look again"),
+];
+
+/// What stands below the help of the command.
+pub(super) fn after_help() -> String {
+    let lines: Vec<String> = REPEATED.iter().map(|(verbs, what)| format!("  {verbs}:\n    {what}")).collect();
+    format!("{}\n\nThe same --id again:\n{}", exit_codes(), lines.join("\n"))
 }
 
 /// The reference as Markdown.
@@ -42,6 +69,10 @@ pub(super) fn markdown(command: &Command) -> String {
     text.push_str("| exit code | | |\n|---|---|---|\n");
     for (code, name, what) in TABLE {
         let _ = writeln!(text, "| {code} | {name} | {what} |");
+    }
+    text.push_str("\n| verb | the same `--id` again |\n|---|---|\n");
+    for (verbs, what) in REPEATED {
+        let _ = writeln!(text, "| {verbs} | {what} |");
     }
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
         describe(&mut text, verb);
@@ -62,7 +93,9 @@ A verb is about one of three things:
 
 Linked or copied as `kubectl-tidegate` into a folder of `PATH`, the binary is also `kubectl tidegate`.
 
-Results go to standard output, everything else to standard error. Every verb takes `--output`: `text`, `json`, `yaml`, or `name`.
+Results go to standard output, everything else to standard error. Every verb takes `--output`: `text`, `json`, `yaml`, or `name`, and
+`--id`, which names the attempt: 1 to 63 of a-z, 0-9 and, inside, `-`, made up when not given. A pipeline that does not know how a
+command has ended types it again with the same id.
 Progress is shown on a terminal only. A command that is ended, or comes to its `--timeout`, changes nothing of what it has begun:
 ask again, with the same `--id`, and it goes on waiting. Only `update` with `--url` does its work itself: nobody goes on with it until the
 same command is typed again, with its `--id`.
@@ -81,7 +114,7 @@ fn describe(text: &mut String, verb: &Command) {
     let arguments: Vec<&Arg> = verb
         .get_arguments()
         .filter(|argument| {
-            !argument.is_hide_set() && !["help", "output"].contains(&argument.get_id().as_str())
+            !argument.is_hide_set() && !["help", "output", "id"].contains(&argument.get_id().as_str())
         })
         .collect();
     if arguments.is_empty() {

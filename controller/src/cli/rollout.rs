@@ -8,7 +8,7 @@ use tidegate_protocol::identity::{self, Member};
 use tidegate_protocol::request::Request;
 use tidegate_protocol::time::When;
 
-use super::place::{Attempt, Chosen, Place, Resource, Waiting};
+use crate::arguments::{Attempt, Chosen, Place, Resource, Server, Waiting};
 use crate::exit::{Exit, Failure};
 use crate::live::{self, Live, Wish};
 use crate::output::Output;
@@ -28,7 +28,7 @@ pub(crate) struct Status {
     why: bool,
 
     /// With --watch, how long at most; without it as long as it takes
-    #[arg(long, value_name = "DURATION", requires = "watch", value_parser = super::place::duration)]
+    #[arg(long, value_name = "DURATION", requires = "watch", value_parser = crate::arguments::duration)]
     timeout: Option<std::time::Duration>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Promote {
     waive: bool,
 
     #[command(flatten)]
-    wish: Words,
+    words: Words,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -72,9 +72,6 @@ enum HandOverArgument {
 /// What a request carries along.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Words {
-    #[command(flatten)]
-    attempt: Attempt,
-
     /// Of a resource: why, for its history
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
@@ -90,7 +87,7 @@ pub(crate) struct Abort {
     attempt: Option<u64>,
 
     #[command(flatten)]
-    wish: Words,
+    words: Words,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -112,7 +109,35 @@ pub(crate) struct Rollback {
     to: Option<String>,
 
     #[command(flatten)]
-    wish: Words,
+    words: Words,
+
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retry {
+    #[command(flatten)]
+    resource: Resource,
+
+    #[command(flatten)]
+    words: Words,
+
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replace {
+    #[command(flatten)]
+    resource: Resource,
+
+    /// The savepoint, or kept checkpoint, to launch it from; the last state that is known when not given
+    #[arg(long, value_name = "PATH")]
+    from: Option<String>,
+
+    #[command(flatten)]
+    words: Words,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -135,7 +160,7 @@ pub(crate) struct Plan {
     name: Option<String>,
 
     #[command(flatten)]
-    server: super::place::Server,
+    server: Server,
 
     /// A resource to plan for, as it would be deployed; - for standard input. Without it the resource as it is
     #[arg(long, short, value_name = "FILE")]
@@ -166,7 +191,7 @@ impl Status {
 }
 
 impl Promote {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         match self.place.choose()? {
             Chosen::Resource(resource) => {
                 if self.at != When::Now || self.to.is_some() || self.hand_over.is_some() {
@@ -175,7 +200,7 @@ impl Promote {
                          member, and spec.handOver the way",
                     ));
                 }
-                let wish = self.wish.of(Wish::promote(self.waive));
+                let wish = self.words.of(attempt, Wish::promote(self.waive));
                 live::ask::ask(&Live::open(&resource).await?, &wish, self.waiting, output).await
             }
             Chosen::Store(_) if self.waive => Err(Failure::usage("--waive is for a resource; leave it out")),
@@ -185,35 +210,35 @@ impl Promote {
                     HandOverArgument::Overlapped => HandOver::Overlapped,
                 });
                 let request = Request::Promote { at: self.at, to: self.to, hand_over };
-                ask::promote(&rollout, &request, &self.wish.attempt, self.waiting, output).await
+                ask::promote(&rollout, &request, attempt, self.waiting, output).await
             }
         }
     }
 }
 
 impl Abort {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         match self.place.choose()? {
             Chosen::Resource(_) if self.attempt.is_some() => {
                 Err(Failure::usage("--attempt is for a rollout by its store; leave it out"))
             }
             Chosen::Resource(resource) => {
-                let wish = self.wish.of(Wish::abort());
+                let wish = self.words.of(attempt, Wish::abort());
                 live::ask::ask(&Live::open(&resource).await?, &wish, self.waiting, output).await
             }
             Chosen::Store(rollout) => {
                 let request = Request::Abort { attempt: self.attempt.map(identity::Attempt) };
-                ask::abort(&rollout, &request, &self.wish.attempt, self.waiting, output).await
+                ask::abort(&rollout, &request, attempt, self.waiting, output).await
             }
         }
     }
 }
 
 impl Pause {
-    pub(crate) async fn run(&self, paused: bool, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, paused: bool, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         match self.place.choose()? {
             Chosen::Resource(resource) => {
-                live::change::pause(&Live::open(&resource).await?, paused, output).await
+                live::change::pause(&Live::open(&resource).await?, paused, attempt, output).await
             }
             Chosen::Store(rollout) => ask::pause(&rollout, paused, output).await,
         }
@@ -221,21 +246,33 @@ impl Pause {
 }
 
 impl Rollback {
-    pub(crate) async fn run(&self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
         match (self.place.choose()?, &self.to) {
             (Chosen::Resource(resource), Some(revision)) => {
                 let live = Live::open(&resource).await?;
-                live::change::to_revision(&live, revision, self.waiting, output).await
+                live::change::to_revision(&live, revision, attempt, self.waiting, output).await
             }
             (Chosen::Resource(resource), None) => {
-                let wish = self.wish.of(Wish::rollback());
+                let wish = self.words.of(attempt, Wish::rollback());
                 live::ask::ask(&Live::open(&resource).await?, &wish, self.waiting, output).await
             }
             (Chosen::Store(_), Some(_)) => Err(Failure::usage("--to is for a resource; leave it out")),
-            (Chosen::Store(rollout), None) => {
-                ask::rollback(&rollout, &self.wish.attempt, self.waiting, output).await
-            }
+            (Chosen::Store(rollout), None) => ask::rollback(&rollout, attempt, self.waiting, output).await,
         }
+    }
+}
+
+impl Retry {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
+        let wish = self.words.of(attempt, Wish::retry());
+        live::ask::ask(&Live::open(&self.resource).await?, &wish, self.waiting, output).await
+    }
+}
+
+impl Replace {
+    pub(crate) async fn run(&self, attempt: &Attempt, output: Output) -> Result<Exit, Failure> {
+        let wish = self.words.of(attempt, Wish::replace(self.from.clone()));
+        live::ask::ask(&Live::open(&self.resource).await?, &wish, self.waiting, output).await
     }
 }
 
@@ -262,7 +299,7 @@ impl Doctor {
 }
 
 impl Words {
-    fn of(&self, wish: Wish) -> Wish {
-        Wish { id: self.attempt.id(), why: self.why.clone(), ..wish }
+    fn of(&self, attempt: &Attempt, wish: Wish) -> Wish {
+        Wish { id: attempt.id(), why: self.why.clone(), ..wish }
     }
 }

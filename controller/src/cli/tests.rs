@@ -40,6 +40,22 @@ fn every_example_can_be_typed() {
 }
 
 #[test]
+fn every_verb_takes_an_attempt() {
+    let mut command = Cli::command();
+    command.build();
+    let verbs = command.get_subcommands().filter(|verb| verb.get_name() != "help");
+    for verb in verbs {
+        assert!(
+            verb.get_arguments().any(|argument| argument.get_long() == Some("id")),
+            "{}",
+            verb.get_name()
+        );
+    }
+    let help = command.render_long_help().to_string();
+    assert!(help.contains("The same --id again:\n  deploy, update"), "{help}");
+}
+
+#[test]
 fn as_a_plugin_of_kubectl_it_is_told_how_that_is_typed() {
     let mut command = as_plugin(Cli::command());
     assert!(command.render_usage().to_string().contains("kubectl tidegate"));
@@ -70,6 +86,7 @@ fn what_does_not_belong_together_is_refused() {
         ("update orders --config a", "KEY=VALUE"),
         ("terminate orders --id Build", "build-1234"),
         ("man", "--dir"),
+        ("pause orders --id Build", "build-1234"),
     ] {
         let words = ["tidegate"].into_iter().chain(line.split(' '));
         let error = Cli::try_parse_from(words).err().unwrap_or_else(|| panic!("{line} was taken"));

@@ -7,7 +7,7 @@ use tidegate_protocol::rollout::Verb;
 use super::Live;
 use super::fate::Fate;
 use super::follow::Look;
-use crate::cli::place::Waiting;
+use crate::arguments::Waiting;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, show};
 use crate::resource::FlinkBlueGreenDeployment;
@@ -30,6 +30,14 @@ impl Wish {
 
     pub(crate) fn abort() -> Wish {
         Wish { verb: Verb::Abort, id: String::new(), why: None, gives_up: true }
+    }
+
+    pub(crate) fn retry() -> Wish {
+        Wish { verb: Verb::Retry, id: String::new(), why: None, gives_up: false }
+    }
+
+    pub(crate) fn replace(from: Option<String>) -> Wish {
+        Wish { verb: Verb::Replace { from }, id: String::new(), why: None, gives_up: false }
     }
 
     pub(crate) fn rollback() -> Wish {

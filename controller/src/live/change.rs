@@ -3,23 +3,18 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use kube::ResourceExt as _;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
 use super::follow::Look;
-use super::{Live, MANAGER, fate};
-use crate::cli::place::{Attempt, Server, Waiting};
-use crate::cli::{Program, Strategy};
+use super::{Live, MANAGER, edit, fate};
+use crate::arguments::{Attempt, Program, Server, Strategy, Waiting};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, show};
 use crate::resource::FlinkBlueGreenDeployment;
 use crate::resource::intent::Intent;
 use crate::resource::spec::Spec;
 use crate::resource::status::{Revision, Status};
-
-/// Which attempt has made the last edit: the same one again is not made a second time.
-const EDIT: &str = "tidegate.io/edit";
 
 /// What is to be different.
 pub(crate) struct Change<'a> {
@@ -29,10 +24,22 @@ pub(crate) struct Change<'a> {
 }
 
 /// Sets or removes the pause.
-pub(crate) async fn pause(live: &Live, paused: bool, output: Output) -> Result<Exit, Failure> {
-    let changed = live.get().await?.spec.paused != paused;
-    if changed {
-        live.merge(&json!({"spec": {"paused": paused}})).await?;
+pub(crate) async fn pause(
+    live: &Live,
+    paused: bool,
+    attempt: &Attempt,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let resource = live.get().await?;
+    let is_new = edit::look(&resource, edit::PAUSE, attempt) == edit::Made::Not;
+    let changed = resource.spec.paused != paused;
+    if changed && !is_new {
+        let since = if paused { "the pause has ended since" } else { "it was paused again since" };
+        return Err(edit::fenced(attempt, since));
+    }
+    if is_new {
+        let annotations = json!({edit::PAUSE: edit::with(Some(&resource), edit::PAUSE, attempt)});
+        live.merge(&json!({"metadata": {"annotations": annotations}, "spec": {"paused": paused}})).await?;
     }
     let (outcome, text) = match (paused, changed) {
         (true, true) => ("paused", "paused: nothing new is begun; a cutover that was asked for goes on"),
@@ -60,13 +67,15 @@ pub(crate) async fn deploy(
     manifest["metadata"]["namespace"] = live.namespace.clone().into();
     check(&live.namespace, &name, &spec_of(&manifest)?)?;
     let known = live.resources.get_opt(&name).await?;
-    let applied = match known.filter(|known| is_made(known, attempt)) {
-        Some(known) => known,
-        None => {
-            if let Some(id) = &attempt.id {
-                manifest["metadata"]["annotations"][EDIT] = id.as_str().into();
-            }
-            live.resources.patch(&name, &PatchParams::apply(MANAGER), &Patch::Apply(&manifest)).await?
+    let stands = known.as_ref().map_or(Ok(false), |known| edit::stands(known, attempt))?;
+    let applied = match known {
+        Some(known) if stands => known,
+        known => {
+            let ids = edit::with(known.as_ref(), edit::VERSION, attempt);
+            manifest["metadata"]["annotations"][edit::VERSION] = ids.into();
+            // The file says what is wanted, also where an update has changed it since.
+            let parameters = PatchParams::apply(MANAGER).force();
+            live.resources.patch(&name, &parameters, &Patch::Apply(&manifest)).await?
         }
     };
     live.finish(&applied, waiting, output).await
@@ -81,7 +90,7 @@ pub(crate) async fn update(
     output: Output,
 ) -> Result<Exit, Failure> {
     let resource = live.get().await?;
-    if is_made(&resource, attempt) {
+    if edit::stands(&resource, attempt)? {
         return live.finish(&resource, waiting, output).await;
     }
     let patch = patch(&resource.spec, change)?;
@@ -89,27 +98,26 @@ pub(crate) async fn update(
     merge(&mut spec, &patch);
     let spec: Spec = serde_json::from_value(spec).map_err(anyhow::Error::from)?;
     check(&live.namespace, &live.name, &spec)?;
-    let mut all = json!({"spec": patch});
-    if let Some(id) = &attempt.id {
-        all["metadata"] = json!({"annotations": {EDIT: id}});
-    }
-    let changed = live.merge(&all).await?;
-    live.finish(&changed, waiting, output).await
+    live.edit(&resource, &patch, attempt, waiting, output).await
 }
 
 /// Makes an earlier revision the wanted one.
 pub(crate) async fn to_revision(
     live: &Live,
     wanted: &str,
+    attempt: &Attempt,
     waiting: Waiting,
     output: Output,
 ) -> Result<Exit, Failure> {
     let resource = live.get().await?;
+    if edit::stands(&resource, attempt)? {
+        return live.finish(&resource, waiting, output).await;
+    }
     let status = resource.status.clone().unwrap_or_default();
     let revision = choose(&status, wanted)?;
     let current = Intent::read(&live.namespace, &live.name, &resource.spec);
     if current.is_ok_and(|current| current.revision.0 == revision.name) {
-        return live.finish(&resource, waiting, output).await;
+        return live.edit(&resource, &json!({}), attempt, waiting, output).await;
     }
     // The whole of it: a merge would leave what only the newer one has.
     let source = revision.source.as_object().and_then(|source| source.iter().next());
@@ -124,8 +132,8 @@ pub(crate) async fn to_revision(
         return Err(Failure::new(Exit::Refused, "RevisionUnlike", message));
     }
     let spec = serde_json::to_value(&resource.spec).map_err(anyhow::Error::from)?;
-    let changed = live.merge(&json!({"spec": {kind: difference(&spec[kind], value)}})).await?;
-    live.finish(&changed, waiting, output).await
+    let patch = json!({kind: difference(&spec[kind], value)});
+    live.edit(&resource, &patch, attempt, waiting, output).await
 }
 
 /// Deletes the resource: its controller stops the job with a savepoint, unless that is not wanted.
@@ -168,6 +176,20 @@ pub(crate) async fn terminate(
 }
 
 impl Live {
+    /// Edits the spec, and waits for what becomes of that.
+    async fn edit(
+        &self,
+        resource: &FlinkBlueGreenDeployment,
+        spec: &Value,
+        attempt: &Attempt,
+        waiting: Waiting,
+        output: Output,
+    ) -> Result<Exit, Failure> {
+        let annotations = json!({edit::VERSION: edit::with(Some(resource), edit::VERSION, attempt)});
+        let edited = self.merge(&json!({"metadata": {"annotations": annotations}, "spec": spec})).await?;
+        self.finish(&edited, waiting, output).await
+    }
+
     /// Waits for what becomes of an edit.
     async fn finish(
         &self,
@@ -222,10 +244,6 @@ pub(super) fn spec_of(manifest: &Value) -> Result<Spec, Failure> {
 /// As the controller would read it: what it would refuse is refused here, before anything is edited.
 pub(super) fn check(namespace: &str, name: &str, spec: &Spec) -> Result<Intent, Failure> {
     Intent::read(namespace, name, spec).map_err(|invalid| Failure::new(Exit::Refused, "SpecInvalid", invalid))
-}
-
-fn is_made(resource: &FlinkBlueGreenDeployment, attempt: &Attempt) -> bool {
-    attempt.id.is_some() && resource.annotations().get(EDIT) == attempt.id.as_ref()
 }
 
 /// The part of the spec that changes, for a merge.

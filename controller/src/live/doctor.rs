@@ -203,7 +203,7 @@ impl Ways {
             code,
             what: format!("the wanted version was given up: {message}"),
             way_out: "mend it and change the spec, go back to a revision that worked, or have it tried again as it is".to_owned(),
-            command: self.annotation("retry"),
+            command: self.verb("retry", ""),
         }
     }
 
@@ -215,11 +215,11 @@ impl Ways {
                 self.verb("promote", " --waive"),
             ),
             "ActiveEnded" | "ActiveNotRunning" | "DeploymentLost" | "LastStateUnknown" | "StillRunning" => (
-                "launch the wanted version from its last state, or from a savepoint with from=",
-                self.annotation("replace"),
+                "launch the wanted version from its last state, or from a savepoint with --from",
+                self.verb("replace", ""),
             ),
             "ReverseFailed" | "StopFailed" | "StopOverdue" => {
-                ("have it tried again without waiting", self.annotation("retry"))
+                ("have it tried again without waiting", self.verb("retry", ""))
             }
             "FormerEnded" | "FormerLost" | "FormerNotRunning" => (
                 "bring that job back; or, when what it had not committed may be lost, say that it is not waited for",

@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::{connect, fate, full_name};
-use crate::cli::place::Server;
+use crate::arguments::Server;
 use crate::exit::{Exit, Failure};
 use crate::output::{Lines, Output, ago, show};
 use crate::resource::FlinkBlueGreenDeployment;

@@ -14,7 +14,7 @@ use tidegate_protocol::rollout::{
 
 use super::change::{check, read, spec_of};
 use super::{Live, MANAGER, fate};
-use crate::cli::place::Server;
+use crate::arguments::Server;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, show};
 use crate::resource::intent::Intent;

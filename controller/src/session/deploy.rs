@@ -10,8 +10,7 @@ use tidegate_protocol::identity::{Color, Member};
 use super::state::{Book, State};
 use super::update::{absolute, remembered};
 use super::{Session, done, is_named};
-use crate::cli::Program;
-use crate::cli::place::Waiting;
+use crate::arguments::{Program, Waiting};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, progress, show};
 

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{Found, done, operation};
-use crate::cli::place::Waiting;
+use crate::arguments::Waiting;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, progress, show};
 

@@ -11,8 +11,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::state::{Book, State};
-use crate::cli::place::Waiting;
-use crate::cli::{Program, Strategy};
+use crate::arguments::{Program, Strategy, Waiting};
 use crate::controller::Problem;
 use crate::controller::alone::{Alone, Came, Memory};
 use crate::exit::{Exit, Failure};

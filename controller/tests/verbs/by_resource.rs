@@ -172,7 +172,7 @@ async fn what_fails_is_rolled_back(world: &World) -> Result<()> {
     let watched = typed.line("status beats -n shop --watch --output name").await?;
     ensure!(watched.exit == ROLLED_BACK, "{watched:?}");
     let doctor = typed.text("doctor beats -n shop").await?;
-    ensure!(doctor.contains("was given up") && doctor.contains("tidegate.io/ask=\"retry id="), "{doctor}");
+    ensure!(doctor.contains("was given up") && doctor.contains("tidegate retry beats -n shop"), "{doctor}");
     let history = typed.text("history beats -n shop").await?;
     ensure!(history.starts_with("TIME") && history.contains("gave up blue-1-4"), "{history}");
     let why = typed.text("status beats -n shop --why").await?;

@@ -1,4 +1,7 @@
-//! What a verb is about: a resource of an API server, a rollout in a store, or a job of a Flink cluster.
+//! The arguments that verbs share: what a verb is about (a resource of an API server, a rollout in a store, or a job of a Flink
+//! cluster), what a job is made from, how long it is waited, and which attempt it is.
+
+mod program;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +11,7 @@ use tidegate_agent::Rollout;
 
 use crate::exit::Failure;
 use crate::resource::duration;
+pub(crate) use program::{Program, Strategy};
 
 /// How an API server is reached.
 #[derive(Clone, Debug, Args)]
@@ -138,11 +142,12 @@ pub(crate) struct Waiting {
     pub(crate) timeout: Duration,
 }
 
-/// Names an attempt.
+/// Names an attempt; every verb takes it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Attempt {
-    /// Names this attempt: the same one again does nothing a second time, and tells how the first one ended. Made up when not given
-    #[arg(long, value_name = "ID", value_parser = id)]
+    /// Names this attempt: the same one again does nothing a second time, and tells how the first one ended; a verb that only looks
+    /// looks again. Made up when not given
+    #[arg(long, global = true, value_name = "ID", value_parser = id)]
     pub(crate) id: Option<String>,
 }
 
