@@ -8,6 +8,7 @@
 mod command;
 mod form;
 pub(crate) mod outbox;
+mod place;
 mod post;
 mod secret;
 mod task;
@@ -25,7 +26,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::resource::intent::channel::Channel;
 use crate::resource::status::Message;
-use outbox::{Delivery, PENDING, Place};
+use outbox::{Delivery, PENDING};
+pub(crate) use place::Place;
 use post::Sender;
 pub(crate) use secret::Secrets;
 use task::{Told, run};

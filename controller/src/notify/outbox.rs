@@ -12,6 +12,7 @@ use tidegate_protocol::rollout::{Entry, Record};
 use tidegate_protocol::time::WallTime;
 
 use super::command;
+use super::place::Place;
 use crate::resource::intent::channel::Channel;
 use crate::resource::stage::{Severity, Stage};
 use crate::resource::status::build::time;
@@ -25,14 +26,6 @@ pub(super) const AGE_MS: u64 = 24 * 3_600_000;
 const PATIENCE_MS: u64 = 30_000;
 /// Texts are cut to so many characters.
 const TEXT: usize = 1_000;
-
-/// Names a resource.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) uid: &'a str,
-    pub(crate) namespace: &'a str,
-    pub(crate) name: &'a str,
-}
 
 /// What has happened.
 #[derive(Debug)]
