@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 EXAMPLES := example-rust-stream example-embedded-java example-manual-configmap example-operator-managed
-.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package bench bench-control lint fmt clean
+.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package reference bench bench-control lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -137,6 +137,12 @@ package-%: bridge
 	cp gate/flink/target/flink-$*/tidegate-flink-*.jar $(PACKAGE)
 	for jar in gate/flink/target/flink-$*/tidegate-flink-*-sources.jar; do \
 	  cp gate/flink/target/flink-$*/.flattened-pom.xml $(PACKAGE)/$$(basename $$jar -sources.jar).pom; done
+
+reference: export UPDATE_GOLDEN = 1
+reference: tools ## write what is generated from the code anew: definition of the resource, install manifest, pages of the docs
+	cargo test --locked -p tidegate --bins the_committed_
+	cargo test --locked -p tidegate-integration-tests --test packaging the_install_manifest_is_what_the_kustomization_makes
+	$(MVN) -pl gate/flink -am -Dtest=OptionsReferenceTest -Dsurefire.failIfNoSpecifiedTests=false test
 
 bench: ## ratios against doing the same without a gate, measured in one run
 	cargo bench --locked -p tidegate-gate --bench admit

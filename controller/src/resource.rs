@@ -9,6 +9,8 @@ mod crd;
 pub(crate) mod duration;
 pub(crate) mod intent;
 pub(crate) mod problem;
+#[cfg(test)]
+mod reference;
 pub(crate) mod spec;
 pub(crate) mod stage;
 pub(crate) mod status;

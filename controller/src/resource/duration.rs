@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// What the schema lets pass; the numbers are looked at when it is read.
-const PATTERN: &str = "^([0-9]{1,12}(ms|s|m|h))+$";
+pub(crate) const PATTERN: &str = "^([0-9]{1,12}(ms|s|m|h))+$";
 
 /// A duration, as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::stage::{Severity, Stage};
 
-/// See above.
+/// What the controller answers; nobody else writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::duration::Duration;
 
-/// See [`super::Spec::strategy`].
+/// How a version replaces another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Strategy {
@@ -42,7 +42,7 @@ pub(crate) struct Promotion {
     pub(crate) at: Option<String>,
 }
 
-/// See [`Promotion::mode`].
+/// What a version that is ready waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PromotionMode {
@@ -128,7 +128,8 @@ pub(crate) struct Deadlines {
     pub(crate) leave: Duration,
 }
 
-/// See [`super::Spec::hand_over`].
+/// When the new version begins to emit: `ordered` when all below the boundary is committed, `overlapped` at once.
+/// `ordered` when left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HandOver {
@@ -138,7 +139,7 @@ pub(crate) enum HandOver {
     Overlapped,
 }
 
-/// See [`super::Spec::late_policy`].
+/// What becomes of records below what is settled: `emit` or `drop`, counted in any case. `emit` when left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LatePolicy {
