@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 EXAMPLES := example-rust-stream example-embedded-java example-manual-configmap example-operator-managed
-.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java prove fuzz sanitize nightly package reference bench bench-control lint fmt clean
+.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java soak prove fuzz sanitize nightly package reference bench bench-control lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ test-java: $(FLINKS:%=test-java-%)
 
 test-java-%: bridge
 	mvn -B -ntp verify -Dflink.version=$*
+
+soak: tools jars ## kill every part in every moment of a cutover, on both versions of Flink; writes docs/reliability.md; CELLS="1 7" plays some
+	cargo run --locked -p tidegate-integration-tests --bin soak -- $(CELLS)
 
 prove: ## prove the protocol: model, simulation, planted bugs; QUICK=1 takes minutes
 	cargo build --release --locked -p tidegate-proof --bin prove

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::process::Process;
 use crate::{Observed, wait_until};
 
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -62,6 +63,24 @@ impl Command {
         let json = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         Ok(Told { exit, json, line, text })
+    }
+
+    /// Starts a verb on the rollout and does not wait for its end; what it tells goes to `log`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, arguments: &[&str], log: &Path) -> Result<Process> {
+        self.start_verb(&[arguments, &["--store", &self.store, "--rollout", &self.rollout]].concat(), log)
+    }
+
+    /// The same for a verb that asks for no rollout.
+    ///
+    /// # Errors
+    /// As [`Command::start`].
+    pub fn start_verb(&self, arguments: &[&str], log: &Path) -> Result<Process> {
+        let mut command = std::process::Command::new(&self.binary);
+        command.args(arguments).args(["--output", "json"]);
+        Process::start(&format!("tidegate {}", arguments.join(" ")), command, log)
     }
 
     /// Runs a verb that must end with this exit code and, if it fails, with this stable error code.

@@ -89,6 +89,19 @@ impl KafkaBroker {
         Ok(())
     }
 
+    /// Deletes topics with all that is in them.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn delete_topics(&self, names: &[&str]) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
+        for deleted in admin.delete_topics(names, &options).await.context("cannot delete topics")? {
+            deleted.map_err(|(topic, code)| anyhow!("cannot delete topic {topic}: {code}"))?;
+        }
+        Ok(())
+    }
+
     /// A producer that keeps the order of its records.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod java;
 pub mod kafka;
 pub mod kube;
 pub mod kubelet;
+pub mod matrix;
 pub mod maven;
 pub mod operator;
 pub mod ports;

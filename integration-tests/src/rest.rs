@@ -16,6 +16,8 @@ pub use job::Job;
 pub use response::{CheckpointCounts, Checkpoints, Exceptions, Failure, JobState, JobStatus, Vertex};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Some 30 MB, to a server that has just started.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A cluster's REST endpoint; a clone speaks to the same one.
 #[derive(Debug, Clone)]
@@ -105,6 +107,7 @@ impl Rest {
         let request = self
             .client
             .post(format!("{}/jars/upload", self.base))
+            .timeout(UPLOAD_TIMEOUT)
             .multipart(Form::new().part("jarfile", part));
         let uploaded: response::Uploaded = self.send(Method::POST, "/jars/upload", request).await?;
         uploaded.filename.rsplit('/').next().map(str::to_owned).context("the upload has no file name")

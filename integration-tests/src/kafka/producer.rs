@@ -45,6 +45,8 @@ impl Producer {
             .set("bootstrap.servers", bootstrap_servers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "5")
+            // A consumer gets at least one batch of a partition at once, however little it asks for.
+            .set("batch.size", "16384")
             .create_with_context(Deliveries { failure: failure.clone() })
             .context("cannot create a Kafka producer")?;
         Ok(Self { inner, failure })

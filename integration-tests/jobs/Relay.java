@@ -1,0 +1,128 @@
+import io.tidegate.flink.GatedSink;
+import io.tidegate.flink.Identity;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.api.common.serialization.SimpleStringSchema;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.connector.base.DeliveryGuarantee;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.connector.kafka.sink.KafkaSinkBuilder;
+import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.util.Collector;
+
+/**
+ * Reads lines {@code partition number time key amount} and writes, for each, {@code partition number time color count sum}:
+ * how many lines of that key there were, and the sum of their amounts. The same lines go to two topics, behind two gates that
+ * cut over as one: {@code --exact} exactly once, {@code --least} at least once.
+ */
+public final class Relay {
+    private Relay() {}
+
+    public static void main(String[] arguments) throws Exception {
+        Map<String, String> options = new HashMap<>();
+        for (int index = 0; index + 1 < arguments.length; index += 2) {
+            options.put(arguments[index], arguments[index + 1]);
+        }
+        StreamExecutionEnvironment environment = StreamExecutionEnvironment.getExecutionEnvironment();
+        environment.enableCheckpointing(500);
+        environment.getCheckpointConfig().setMinPauseBetweenCheckpoints(10);
+        Identity identity = Identity.from(environment);
+        DataStream<String> lines = lines(environment, options, identity);
+        for (String gate : new String[] {"exact", "least"}) {
+            GatedSink.forIdentity(gate, own -> sink(own, gate, options)).addTo(lines);
+        }
+        environment.execute(options.get("--name"));
+    }
+
+    private static DataStream<String> lines(
+            StreamExecutionEnvironment environment, Map<String, String> options, Identity identity) {
+        KafkaSource<String> source =
+                KafkaSource.<String>builder()
+                        .setBootstrapServers(options.get("--bootstrap-servers"))
+                        .setTopics(options.get("--input"))
+                        .setGroupId(identity.consumerGroup("relay"))
+                        .setClientIdPrefix(identity.clientId("relay"))
+                        .setStartingOffsets(OffsetsInitializer.earliest())
+                        // After an outage no partition is read far ahead of the others.
+                        .setProperty("max.partition.fetch.bytes", "16384")
+                        .setValueOnlyDeserializer(new SimpleStringSchema())
+                        .build();
+        WatermarkStrategy<String> time =
+                WatermarkStrategy.<String>forBoundedOutOfOrderness(Duration.ofSeconds(5))
+                        .withTimestampAssigner((line, unused) -> Long.parseLong(line.split(" ")[2]))
+                        .withIdleness(Duration.ofSeconds(2));
+        return environment
+                .fromSource(source, time, "lines")
+                .uid("lines")
+                .keyBy(line -> line.split(" ")[3])
+                .process(new Tally(identity.color().toString()))
+                .uid("tally");
+    }
+
+    private static KafkaSink<String> sink(Identity identity, String gate, Map<String, String> options) {
+        KafkaSinkBuilder<String> builder =
+                KafkaSink.<String>builder()
+                        .setBootstrapServers(options.get("--bootstrap-servers"))
+                        .setRecordSerializer(
+                                KafkaRecordSerializationSchema.<String>builder()
+                                        .setTopic(options.get("--" + gate))
+                                        .setKeySerializationSchema(new Key())
+                                        .setValueSerializationSchema(new SimpleStringSchema())
+                                        .build());
+        return gate.equals("least")
+                ? builder.setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE).build()
+                : builder.setDeliveryGuarantee(DeliveryGuarantee.EXACTLY_ONCE)
+                        .setTransactionalIdPrefix(identity.transactionalIdPrefix(gate))
+                        .setProperty("transaction.timeout.ms", "60000")
+                        .build();
+    }
+
+    private static final class Tally extends KeyedProcessFunction<String, String, String> {
+        private static final long serialVersionUID = 1L;
+
+        private final String color;
+        private transient ValueState<Long> count;
+        private transient ValueState<Long> sum;
+
+        Tally(String color) {
+            this.color = color;
+        }
+
+        @Override
+        public void open(OpenContext context) {
+            count = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Types.LONG));
+            sum = getRuntimeContext().getState(new ValueStateDescriptor<>("sum", Types.LONG));
+        }
+
+        @Override
+        public void processElement(String line, Context context, Collector<String> out) throws Exception {
+            String[] fields = line.split(" ");
+            count.update(count.value() == null ? 1 : count.value() + 1);
+            sum.update((sum.value() == null ? 0 : sum.value()) + Long.parseLong(fields[4]));
+            out.collect(String.join(" ", fields[0], fields[1], fields[2], color, "" + count.value(), "" + sum.value()));
+        }
+    }
+
+    /** Partition and number. No lambda: Flink 2's lineage wants to know the types (FLIP-314). */
+    private static final class Key implements SerializationSchema<String> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public byte[] serialize(String line) {
+            String[] fields = line.split(" ");
+            return (fields[0] + " " + fields[1]).getBytes(StandardCharsets.UTF_8);
+        }
+    }
+}

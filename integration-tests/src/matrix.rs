@@ -1,0 +1,201 @@
+//! The matrix: who is killed, in which moment of a cutover, with which hand-over. Each cell is a cutover of a real job with a
+//! kill -9 in it; all that both versions wrote is then compared with a batch computation of the truth.
+//!
+//! No cell leaves a record out: late ones and those of a partition that was idle are compared like all others.
+
+mod arena;
+mod cell;
+mod moment;
+mod stream;
+mod table;
+mod truth;
+
+use std::fmt;
+
+pub use arena::Arena;
+pub use cell::Outcome;
+pub use stream::{Line, Lines, RECORDS, Stream};
+pub use table::{Summary, page};
+pub use truth::{Difference, Truth};
+
+use crate::flink::VERSIONS;
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victim {
+    /// The TaskManager that runs the old version.
+    TaskManagerOfBlue,
+    /// The TaskManager that runs the new version.
+    TaskManagerOfGreen,
+    /// The JobManager of the old version, in which the conductor is; high availability by ZooKeeper.
+    JobManager,
+    /// The Kafka broker of input and output.
+    Broker,
+    /// The ZooKeeper server that is the store.
+    Store,
+    /// The command that asked for what is under way.
+    Command,
+    /// Nobody, to compare with.
+    Nobody,
+}
+
+/// When.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// When nothing is proposed yet; the cutover is asked for while the victim is down.
+    BeforeProposal,
+    /// While the boundary is proposed and not everybody has acknowledged it.
+    Proposed,
+    /// While the boundary is committed and the old version's part is not finished.
+    Committed,
+    /// While the old version is stopped with a savepoint.
+    Retiring,
+}
+
+/// When the new version begins to emit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandOver {
+    /// When all below the boundary is committed.
+    Ordered,
+    /// At the commit.
+    Overlapped,
+}
+
+/// One run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// Its place in [`cells`], from 1.
+    pub number: usize,
+    /// Who is killed.
+    pub victim: Victim,
+    /// When.
+    pub moment: Moment,
+    /// How the output is handed over.
+    pub hand_over: HandOver,
+    /// The version of Flink.
+    pub flink: &'static str,
+}
+
+const VICTIMS: [Victim; 6] = [
+    Victim::TaskManagerOfBlue,
+    Victim::TaskManagerOfGreen,
+    Victim::JobManager,
+    Victim::Broker,
+    Victim::Store,
+    Victim::Command,
+];
+const MOMENTS: [Moment; 4] = [Moment::BeforeProposal, Moment::Proposed, Moment::Committed, Moment::Retiring];
+const HAND_OVERS: [HandOver; 2] = [HandOver::Ordered, HandOver::Overlapped];
+
+/// All cells: six victims in four moments with two hand-overs, and one cell for each hand-over in which nobody is killed.
+///
+/// Each victim in each moment is tried on both versions of Flink, one for each hand-over, in turn.
+#[must_use]
+pub fn cells() -> Vec<Cell> {
+    let mut all = Vec::new();
+    for (row, victim) in VICTIMS.into_iter().enumerate() {
+        for (column, moment) in MOMENTS.into_iter().enumerate() {
+            all.extend(both_ways(victim, moment, row + column));
+        }
+    }
+    all.extend(both_ways(Victim::Nobody, Moment::BeforeProposal, 0));
+    all.into_iter().enumerate().map(|(index, cell)| Cell { number: index + 1, ..cell }).collect()
+}
+
+fn both_ways(victim: Victim, moment: Moment, turn: usize) -> impl Iterator<Item = Cell> {
+    HAND_OVERS.into_iter().enumerate().map(move |(index, hand_over)| {
+        let flink = VERSIONS[(turn + index) % VERSIONS.len()];
+        Cell { number: 0, victim, moment, hand_over, flink }
+    })
+}
+
+/// The few that every run of the tests tries, on one version of Flink.
+#[must_use]
+pub fn selection() -> Vec<Cell> {
+    let chosen = |cell: &Cell| {
+        let Cell { victim, moment, hand_over, .. } = *cell;
+        matches!(
+            (victim, moment, hand_over),
+            (Victim::TaskManagerOfBlue, Moment::Committed, HandOver::Ordered)
+                | (Victim::JobManager, Moment::Proposed, HandOver::Overlapped)
+                | (Victim::Broker, Moment::Retiring, HandOver::Ordered)
+        )
+    };
+    cells().into_iter().filter(chosen).map(|cell| Cell { flink: VERSIONS[0], ..cell }).collect()
+}
+
+impl Victim {
+    /// Whether Flink itself restarts a job after this kill, so that a sink that is only at-least-once may repeat rows.
+    #[must_use]
+    pub fn explains_duplicates(self) -> bool {
+        match self {
+            Self::TaskManagerOfBlue | Self::TaskManagerOfGreen | Self::JobManager | Self::Broker => true,
+            Self::Store | Self::Command | Self::Nobody => false,
+        }
+    }
+}
+
+impl fmt::Display for Victim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TaskManagerOfBlue => "TaskManager of blue",
+            Self::TaskManagerOfGreen => "TaskManager of green",
+            Self::JobManager => "JobManager of blue",
+            Self::Broker => "Kafka broker",
+            Self::Store => "store server",
+            Self::Command => "command",
+            Self::Nobody => "nobody",
+        })
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::BeforeProposal => "before the proposal",
+            Self::Proposed => "between proposal and commit",
+            Self::Committed => "between commit and finish",
+            Self::Retiring => "while blue retires",
+        })
+    }
+}
+
+impl HandOver {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Overlapped => "overlapped",
+        }
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, victim, moment, hand_over, flink } = self;
+        let when = match victim {
+            Victim::Nobody => String::new(),
+            _ => format!(" {moment}"),
+        };
+        write!(formatter, "cell {number}: {victim}{when}, {}, Flink {flink}", hand_over.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kill_is_tried_both_ways_and_on_both_versions() {
+        let all = cells();
+        assert_eq!(all.len(), 50);
+        assert_eq!(selection().len(), 3);
+        for victim in VICTIMS {
+            for moment in MOMENTS {
+                let of_kill: Vec<&Cell> =
+                    all.iter().filter(|cell| cell.victim == victim && cell.moment == moment).collect();
+                let [first, second] = of_kill[..] else { panic!("{of_kill:?}") };
+                assert!(first.hand_over != second.hand_over && first.flink != second.flink);
+            }
+        }
+    }
+}

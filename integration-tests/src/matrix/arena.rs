@@ -1,0 +1,287 @@
+//! What the cells share: two Flink clusters, a broker, the store's server, and the server for Flink's own high availability.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::Victim;
+use crate::command::Command;
+use crate::flink::{FlinkCluster, Settings};
+use crate::kafka::KafkaBroker;
+use crate::maven::Libraries;
+use crate::rest::{Job, RunRequest};
+use crate::zookeeper::ZooKeeper;
+use crate::{Observed, binary, java, wait_until, workspace_root};
+
+pub(super) const DEADLINE: Duration = Duration::from_secs(90);
+const ROOT: &str = "/tidegate";
+const TASK_MANAGERS: usize = 2;
+
+/// One of the two versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The old one.
+    Blue,
+    /// The new one.
+    Green,
+}
+
+/// Everything that runs. Fields are dropped in this order.
+#[derive(Debug)]
+pub struct Arena {
+    folder: PathBuf,
+    binary: PathBuf,
+    blue: Cluster,
+    green: Cluster,
+    pub(super) kafka: KafkaBroker,
+    store: ZooKeeper,
+    _coordination: ZooKeeper,
+}
+
+/// A cluster and the job's jar there.
+#[derive(Debug)]
+struct Cluster {
+    flink: FlinkCluster,
+    jar: String,
+}
+
+impl Side {
+    pub(super) fn color(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Green => "green",
+        }
+    }
+
+    /// Other than that of the other side.
+    fn parallelism(self) -> u32 {
+        match self {
+            Self::Blue => 2,
+            Self::Green => 3,
+        }
+    }
+}
+
+impl Arena {
+    /// Starts all below `folder`.
+    ///
+    /// # Errors
+    /// When a part does not get ready, or the job's jar for this version of Flink is missing.
+    pub async fn start(folder: &Path, version: &str) -> Result<Self> {
+        let (of_store, of_coordination) = (folder.join("store"), folder.join("coordination"));
+        let (binary, kafka, store, coordination) = tokio::try_join!(
+            binary::tidegate(),
+            KafkaBroker::start(folder),
+            ZooKeeper::start(&of_store),
+            ZooKeeper::start(&of_coordination)
+        )?;
+        let jar = jar(folder, version).await?;
+        let (blue, green, _) = tokio::try_join!(
+            cluster(folder, version, Side::Blue, &coordination, &jar),
+            cluster(folder, version, Side::Green, &coordination, &jar),
+            store.cli(&["create", ROOT])
+        )?;
+        Ok(Self { folder: folder.into(), binary, blue, green, kafka, store, _coordination: coordination })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn store_url(&self) -> String {
+        format!("zookeeper://{}{ROOT}", self.store.host())
+    }
+
+    /// The command on a rollout.
+    pub(super) fn tidegate(&self, rollout: &str) -> Command {
+        Command::new(&self.binary, &self.store_url(), rollout)
+    }
+
+    fn cluster(&self, side: Side) -> &Cluster {
+        match side {
+            Side::Blue => &self.blue,
+            Side::Green => &self.green,
+        }
+    }
+
+    fn cluster_mut(&mut self, side: Side) -> &mut Cluster {
+        match side {
+            Side::Blue => &mut self.blue,
+            Side::Green => &mut self.green,
+        }
+    }
+
+    pub(super) fn flink(&self, side: Side) -> &FlinkCluster {
+        &self.cluster(side).flink
+    }
+
+    pub(super) fn flink_mut(&mut self, side: Side) -> &mut FlinkCluster {
+        &mut self.cluster_mut(side).flink
+    }
+
+    /// Submits one version of a rollout's job and waits until it runs.
+    pub(super) async fn run(&self, rollout: &str, side: Side, savepoint: Option<String>) -> Result<Job> {
+        let color = side.color();
+        let arguments = [
+            ("--name", job_name(rollout, side)),
+            ("--bootstrap-servers", self.kafka.bootstrap_servers()),
+            ("--input", format!("{rollout}-input")),
+            ("--exact", format!("{rollout}-exact")),
+            ("--least", format!("{rollout}-least")),
+        ];
+        let configuration = [
+            ("tidegate.store", self.store_url()),
+            ("tidegate.rollout", rollout.to_owned()),
+            ("tidegate.color", color.to_owned()),
+            // More than any line is late, so that all are within the guarantee.
+            ("tidegate.lateness", "120 s".to_owned()),
+        ];
+        let request = RunRequest {
+            arguments: arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect(),
+            parallelism: Some(side.parallelism()),
+            configuration: configuration.map(|(key, value)| (key.to_owned(), value)).into(),
+            allow_non_restored_state: savepoint.is_some(),
+            savepoint,
+            entry_class: Some("Relay".into()),
+        };
+        let Cluster { flink, jar } = self.cluster(side);
+        let job = flink.rest().run(jar, &request).await?;
+        job.wait_running(DEADLINE).await?;
+        Ok(job)
+    }
+
+    /// The number of the TaskManager that runs all subtasks of the job: with its slots it has room for all of them.
+    pub(super) async fn task_manager_of(&self, side: Side, job: &Job) -> Result<usize> {
+        let status = job.status().await?;
+        let vertex = status.vertices.last().context("the job has no vertices")?;
+        let path = format!("/jobs/{}/vertices/{}", job.id(), vertex.id);
+        let told: Value = self.flink(side).rest().get(&path).await?;
+        let id = told["subtasks"][0]["taskmanager-id"].as_str();
+        // As the harness names them: taskmanager-<number>-<life>.
+        let number = id.and_then(|id| id.split('-').nth(1)?.parse().ok());
+        number.with_context(|| format!("no TaskManager in {told}"))
+    }
+
+    /// Kills with SIGKILL. Nothing is started again.
+    pub(super) fn kill(&mut self, victim: Victim, task_manager: usize) -> Result<()> {
+        match victim {
+            Victim::TaskManagerOfBlue => self.blue.flink.kill_task_manager(task_manager),
+            Victim::TaskManagerOfGreen => self.green.flink.kill_task_manager(task_manager),
+            Victim::JobManager => self.blue.flink.kill_job_manager(),
+            Victim::Broker => self.kafka.kill(),
+            Victim::Store => self.store.kill(),
+            Victim::Command | Victim::Nobody => Ok(()),
+        }
+    }
+
+    /// Starts what was killed again.
+    pub(super) async fn revive(&mut self, victim: Victim, task_manager: usize) -> Result<()> {
+        match victim {
+            Victim::TaskManagerOfBlue => self.blue.flink.start_task_manager(task_manager),
+            Victim::TaskManagerOfGreen => self.green.flink.start_task_manager(task_manager),
+            Victim::JobManager => self.blue.flink.start_job_manager(),
+            Victim::Broker => self.kafka.restart().await,
+            Victim::Store => self.store.restart().await,
+            Victim::Command | Victim::Nobody => Ok(()),
+        }
+    }
+
+    /// Starts what does not run, lets go on what is frozen, and ends all jobs: after a cell that has failed.
+    ///
+    /// # Errors
+    /// When it does not get ready for another cell.
+    pub async fn restore(&mut self) -> Result<()> {
+        if self.kafka.process().is_none() {
+            self.kafka.restart().await?;
+        }
+        if self.store.process().is_none() {
+            self.store.restart().await?;
+        }
+        for side in [Side::Blue, Side::Green] {
+            let flink = self.flink_mut(side);
+            if flink.job_manager().is_none() {
+                flink.start_job_manager()?;
+            }
+            for index in 0..TASK_MANAGERS {
+                match flink.task_manager(index) {
+                    Some(task_manager) => task_manager.thaw()?,
+                    None => flink.start_task_manager(index)?,
+                }
+            }
+            flink.wait_ready().await?;
+            for id in running_jobs(flink.rest()).await? {
+                let path = format!("/jobs/{id}?mode=cancel");
+                let _: Value = flink.rest().call(Method::PATCH, &path, None).await?;
+            }
+        }
+        self.wait_idle().await
+    }
+
+    /// Waits until everything is there again, and no job runs.
+    pub(super) async fn wait_idle(&mut self) -> Result<()> {
+        for side in [Side::Blue, Side::Green] {
+            let flink = self.flink_mut(side);
+            flink.wait_ready().await?;
+            let rest = flink.rest();
+            wait_until("no job runs", DEADLINE, async || {
+                let running = running_jobs(rest).await?;
+                Ok(Observed::when(running.is_empty(), (), || format!("{running:?}")))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn job_name(rollout: &str, side: Side) -> String {
+    format!("{rollout}-{}", side.color())
+}
+
+async fn running_jobs(rest: &crate::rest::Rest) -> Result<Vec<String>> {
+    let told: Value = rest.get("/jobs").await?;
+    let jobs = told["jobs"].as_array().map_or(&[][..], Vec::as_slice);
+    let ended = ["FINISHED", "CANCELED", "FAILED"];
+    let running = jobs.iter().filter(|job| !ended.iter().any(|state| job["status"] == *state));
+    Ok(running.filter_map(|job| job["id"].as_str().map(str::to_owned)).collect())
+}
+
+/// The relay, compiled against the job of `examples/flights`, which brings Tidegate and the connector.
+async fn jar(folder: &Path, version: &str) -> Result<PathBuf> {
+    let flights =
+        workspace_root().join(format!("examples/flights/job/target/flink-{version}/flights-job.jar"));
+    ensure!(flights.is_file(), "{} is missing: build it with `make jars`", flights.display());
+    let source = workspace_root().join("integration-tests/jobs/Relay.java");
+    java::extended_jar(folder, &flights, &source, &Libraries::flink(version).await?)
+}
+
+/// A cluster with high availability, and a TaskManager more than the job needs: whoever loses one goes on at once.
+async fn cluster(
+    folder: &Path,
+    version: &str,
+    side: Side,
+    coordination: &ZooKeeper,
+    jar: &Path,
+) -> Result<Cluster> {
+    let folder = folder.join(side.color());
+    let settings = Settings::new(version)
+        .task_managers(TASK_MANAGERS, side.parallelism() as usize)
+        .with("restart-strategy.type", "fixed-delay")
+        .with("restart-strategy.fixed-delay.attempts", "100")
+        .with("restart-strategy.fixed-delay.delay", "200ms")
+        // Longer than a cell freezes a TaskManager, whatever else the machine has to do; a dead one is found out by its port.
+        .with("heartbeat.timeout", "30000")
+        .with("heartbeat.rpc-failure-threshold", "2")
+        .with("high-availability.type", "zookeeper")
+        .with("high-availability.zookeeper.quorum", &coordination.host())
+        .with("high-availability.zookeeper.client.session-timeout", "4000")
+        .with("high-availability.cluster-id", side.color())
+        .with("high-availability.storageDir", &format!("file://{}", folder.join("ha").display()))
+        .java_flag("-XX:MaxMetaspaceSize=256m")
+        .java_flag("-Xmx320m");
+    let flink = FlinkCluster::start(&folder, &settings).await?;
+    let jar = flink.rest().upload(jar).await?;
+    Ok(Cluster { flink, jar })
+}

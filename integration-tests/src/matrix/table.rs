@@ -1,0 +1,93 @@
+//! What a run of the matrix is told as: the page `docs/reliability.md`, and one line of JSON.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::cell::{FLOOR, Outcome};
+use super::{RECORDS, Victim};
+
+/// The last line of a run.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    cells: usize,
+    records: usize,
+    lost: usize,
+    duplicated: usize,
+    unexplained: usize,
+    seconds: u64,
+}
+
+impl Summary {
+    /// Of all cells that were played, which took so long.
+    #[must_use]
+    pub fn of(outcomes: &[Outcome], took: Duration) -> Self {
+        let sum = |count: fn(&Outcome) -> usize| outcomes.iter().map(count).sum();
+        Self {
+            cells: outcomes.len(),
+            records: sum(|outcome| outcome.records),
+            lost: sum(Outcome::lost),
+            duplicated: sum(Outcome::duplicated),
+            unexplained: sum(Outcome::unexplained),
+            seconds: took.as_secs(),
+        }
+    }
+}
+
+/// The page, of a run of all cells or of some.
+#[must_use]
+pub fn page(outcomes: &[Outcome], of: usize, failed: &[String], took: Duration) -> String {
+    let Summary { cells, records, lost, duplicated, unexplained, seconds } = Summary::of(outcomes, took);
+    let slowest = outcomes.iter().map(|outcome| outcome.per_second).fold(f64::INFINITY, f64::min);
+    let whole = if cells == of { "all" } else { "not all" };
+    let mut page = format!(
+        "{HEAD}\nThis run played {cells} of {of} cells ({whole} of them), {records} records, in {seconds} s: lost {lost}, \
+         duplicated {duplicated}, unexplained {unexplained}. Each cell has at least {RECORDS} records; the slowest let \
+         {slowest:.0} through per second, and one below {FLOOR:.0} fails.\n\n{COLUMNS}"
+    );
+    outcomes.iter().for_each(|outcome| page.push_str(&row(outcome)));
+    for failure in failed {
+        page.push_str(&format!("\nFailed: {failure}\n"));
+    }
+    page
+}
+
+fn row(outcome: &Outcome) -> String {
+    let Outcome { cell, records, late, per_second, asked, exact, least, took } = outcome;
+    let when = if cell.victim == Victim::Nobody { "-".to_owned() } else { cell.moment.to_string() };
+    format!(
+        "| {} | {} | {when} | {} | {} | {records} | {late} | {} / {} | {} / {} | {asked} | {per_second:.0} | {:.0} |\n",
+        cell.number,
+        cell.victim,
+        cell.hand_over.as_str(),
+        cell.flink,
+        exact.lost,
+        exact.duplicated + exact.wrong + exact.unexpected,
+        least.lost,
+        least.duplicated + least.wrong + least.unexpected,
+        took.as_secs_f64()
+    )
+}
+
+const HEAD: &str = "# Reliability
+
+Written by `make soak` from its run; do not edit it.
+
+Each cell is a cutover of a real job on a real cluster with a kill -9 in it. Two versions of a job, of unlike parallelism, read one
+topic; each line becomes a row with a count and a sum of its key, so that lost or repeated state shows as well. Some lines are late,
+one partition is idle during the cutover, and none is left out of the comparison. The rows go to two topics behind two gates that
+cut over as one: exactly once, and at least once. Both versions run on clusters with high availability by ZooKeeper, with one
+TaskManager more than the job needs; the store is a ZooKeeper server. What was killed is started again at once.
+
+After each cell both topics are read with `read_committed` and compared with a batch computation over what was sent: every row is
+there once, says what it should, and is of the version that owns its event time. Behind the exactly-once sink nothing may differ.
+Behind the at-least-once sink nothing may be lost, and rows may be repeated only where a TaskManager, a JobManager or the broker was
+killed: Flink itself repeats them then. No transaction is left open.
+
+A moment is hit, not guessed: while the TaskManager of one side is frozen the cutover cannot go on, and its state is read before the
+kill. \"Asked\" is how often the command was called until the output had gone over.
+";
+
+const COLUMNS: &str = "| cell | killed | when | hand-over | Flink | records | late | exactly once: lost / extra | at least once: lost / extra | asked | records per second | seconds |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+";

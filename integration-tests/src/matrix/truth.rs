@@ -1,0 +1,131 @@
+//! What a cell's output must be, computed in one batch from what was sent, and how a topic differs from it. Shares no code with
+//! the job.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::stream::Line;
+use crate::kafka::Record;
+
+/// The rows of one topic.
+#[derive(Debug)]
+pub struct Truth {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    key: String,
+    value: String,
+}
+
+/// What is wrong with a topic.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Rows that are not there.
+    pub lost: usize,
+    /// Rows that are there once more, with all that they should say.
+    pub duplicated: usize,
+    /// Rows that say something else, or are of the version that does not own their time.
+    pub wrong: usize,
+    /// Rows of nothing that was sent.
+    pub unexpected: usize,
+    /// Some of them.
+    pub examples: Vec<String>,
+}
+
+const EXAMPLES: usize = 5;
+
+impl Truth {
+    /// `lines` in the order in which they were sent; blue owns what is below `boundary`, green all else.
+    #[must_use]
+    pub fn of(lines: &[Line], boundary: i64) -> Self {
+        let mut tallies: HashMap<i64, (i64, i64)> = HashMap::new();
+        let row = |line: &Line| {
+            let (count, sum) = tallies.entry(line.key).or_default();
+            *count += 1;
+            *sum += line.amount;
+            let color = if line.at < boundary { "blue" } else { "green" };
+            let key = format!("{} {}", line.partition, line.number);
+            Row { value: format!("{key} {} {color} {count} {sum}", line.at), key }
+        };
+        Self { rows: lines.iter().map(row).collect() }
+    }
+
+    /// Compares all rows of a topic.
+    #[must_use]
+    pub fn compare(&self, records: &[Record]) -> Difference {
+        let mut found: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
+        for record in records {
+            found.entry(record.key.as_deref().unwrap_or_default()).or_default().push(&record.value);
+        }
+        let mut difference = Difference::default();
+        for Row { key, value } in &self.rows {
+            let values = found.remove(key.as_bytes()).unwrap_or_default();
+            let right = values.iter().filter(|found| **found == value.as_bytes()).count();
+            let wrong = values.len() - right;
+            let lost = usize::from(values.is_empty());
+            let twice = right.saturating_sub(1);
+            if lost + twice + wrong > 0 && difference.examples.len() < EXAMPLES {
+                let values: Vec<_> = values.iter().map(|found| String::from_utf8_lossy(found)).collect();
+                difference.examples.push(format!("{value:?}: {values:?}"));
+            }
+            difference.lost += lost;
+            difference.duplicated += twice;
+            difference.wrong += wrong;
+        }
+        for (key, values) in found {
+            difference.unexpected += values.len();
+            if difference.examples.len() < EXAMPLES {
+                difference.examples.push(format!("nobody sent {:?}", String::from_utf8_lossy(key)));
+            }
+        }
+        difference
+    }
+}
+
+impl Difference {
+    /// What no failure of a job explains.
+    #[must_use]
+    pub fn unexplained(&self, duplicates_are_explained: bool) -> usize {
+        let duplicated = if duplicates_are_explained { 0 } else { self.duplicated };
+        duplicated + self.wrong + self.unexpected
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lost, duplicated, wrong, unexpected, .. } = self;
+        write!(formatter, "lost {lost}, duplicated {duplicated}, wrong {wrong}, unexpected {unexpected}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn record(key: &str, rest: &str) -> Record {
+        let value = format!("{key} {rest}").into_bytes();
+        Record { partition: 0, offset: 0, key: Some(key.into()), value, arrived: Instant::now() }
+    }
+
+    #[test]
+    fn every_kind_of_difference_is_found() {
+        let line = |number, at| Line { partition: 0, number, at, key: 3, amount: 5 };
+        let truth = Truth::of(&[line(0, 10), line(1, 20), line(2, 15), line(3, 30), line(4, 19)], 20);
+        let topic = [
+            record("0 0", "10 blue 1 5"),
+            record("0 1", "20 green 2 10"),
+            record("0 1", "20 green 2 10"),
+            record("0 2", "15 green 3 15"),
+            record("0 3", "30 green 4 19"),
+            record("0 9", "30 green 4 20"),
+        ];
+        let difference = truth.compare(&topic);
+        let Difference { lost, duplicated, wrong, unexpected, .. } = &difference;
+        assert_eq!((*lost, *duplicated, *wrong, *unexpected), (1, 1, 2, 1), "{difference}");
+        assert_eq!((difference.unexplained(true), difference.unexplained(false)), (3, 4));
+    }
+}
