@@ -18,6 +18,7 @@ import org.apache.flink.connector.kafka.sink.KafkaSinkBuilder;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.DataStreamSink;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
@@ -25,7 +26,8 @@ import org.apache.flink.util.Collector;
 /**
  * Reads lines {@code partition number time key amount} and writes, for each, {@code partition number time color count sum}:
  * how many lines of that key there were, and the sum of their amounts. The same lines go to two topics, behind two gates that
- * cut over as one: {@code --exact} exactly once, {@code --least} at least once.
+ * cut over as one: {@code --exact} exactly once, {@code --least} at least once. With {@code --sinks apart} the sinks are in slots
+ * of their own, one subtask each.
  */
 public final class Relay {
     private Relay() {}
@@ -41,7 +43,10 @@ public final class Relay {
         Identity identity = Identity.from(environment);
         DataStream<String> lines = lines(environment, options, identity);
         for (String gate : new String[] {"exact", "least"}) {
-            GatedSink.forIdentity(gate, own -> sink(own, gate, options)).addTo(lines);
+            DataStreamSink<String> sink = GatedSink.forIdentity(gate, own -> sink(own, gate, options)).addTo(lines);
+            if ("apart".equals(options.get("--sinks"))) {
+                sink.setParallelism(1).slotSharingGroup("sinks");
+            }
         }
         environment.execute(options.get("--name"));
     }

@@ -2,6 +2,7 @@
 
 mod producer;
 mod reader;
+mod slow_commits;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::metadata::MetadataTopic;
 
 use crate::maven::Libraries;
 use crate::ports::Reservation;
@@ -20,7 +22,7 @@ use crate::process::Process;
 use crate::{Observed, wait_until};
 
 pub use producer::Producer;
-pub use reader::{LiveReader, Record, open_transactions, read_committed};
+pub use reader::{LiveReader, Record, open_transactions, read_committed, stable_ends};
 
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,8 +34,12 @@ pub struct KafkaBroker {
     folder: PathBuf,
     libraries: Libraries,
     port: u16,
+    slow_port: u16,
     process: Option<Process>,
 }
+
+/// How long a transaction takes to end for those who come by [`KafkaBroker::slow_bootstrap_servers`].
+pub const SLOW_COMMIT: Duration = Duration::from_secs(2);
 
 impl KafkaBroker {
     /// Starts a broker below `folder` and waits until it answers.
@@ -44,13 +50,21 @@ impl KafkaBroker {
         let libraries = Libraries::kafka().await?;
         let folder = folder.join("kafka");
         fs::create_dir_all(folder.join("log")).context("cannot create the broker's folder")?;
-        let (port, controller) = (Reservation::take()?, Reservation::take()?);
+        let (port, controller, slow) = (Reservation::take()?, Reservation::take()?, Reservation::take()?);
+        let slow_port = slow_commits::carry_slowly(slow.port(), SLOW_COMMIT).await?;
         let properties = folder.join("server.properties");
-        fs::write(&properties, server_properties(&folder, port.port(), controller.port()))?;
-        let mut broker = Self { folder, libraries, port: port.port(), process: None };
+        let ports = Ports {
+            clients: port.port(),
+            controller: controller.port(),
+            slow: slow.port(),
+            told_slow: slow_port,
+        };
+        fs::write(&properties, server_properties(&folder, &ports))?;
+        let mut broker = Self { folder, libraries, port: port.port(), slow_port, process: None };
         broker.format(&properties).await?;
         port.release();
         controller.release();
+        slow.release();
         broker.restart().await?;
         Ok(broker)
     }
@@ -59,6 +73,12 @@ impl KafkaBroker {
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same for clients whose transactions take [`SLOW_COMMIT`] to end.
+    #[must_use]
+    pub fn slow_bootstrap_servers(&self) -> String {
+        format!("127.0.0.1:{}", self.slow_port)
     }
 
     /// The process ids of everything that runs.
@@ -86,7 +106,28 @@ impl KafkaBroker {
         for created in admin.create_topics([&topic], &options).await.context("cannot create topics")? {
             created.map_err(|(topic, code)| anyhow!("cannot create topic {topic}: {code}"))?;
         }
-        Ok(())
+        self.wait_topic(name, partitions).await
+    }
+
+    /// A broker that is busy tells others of a new topic some time after it has accepted it.
+    async fn wait_topic(&self, name: &str, partitions: i32) -> Result<()> {
+        wait_until(&format!("the broker knows the topic {name}"), READY_DEADLINE, async || {
+            let (client, topic) = (self.client(), name.to_owned());
+            let looked = tokio::task::spawn_blocking(move || -> Result<usize> {
+                let consumer: BaseConsumer = client.create()?;
+                let metadata = consumer.fetch_metadata(Some(&topic), REQUEST_TIMEOUT)?;
+                let led = |topic: &MetadataTopic| {
+                    topic.partitions().iter().filter(|partition| partition.leader() >= 0).count()
+                };
+                Ok(metadata.topics().iter().map(led).sum())
+            })
+            .await?;
+            let known = looked.map(|known| {
+                Observed::when(known == partitions as usize, (), || format!("{known} partitions"))
+            });
+            Ok(Observed::or_not_yet(known))
+        })
+        .await
     }
 
     /// Deletes topics with all that is in them.
@@ -183,16 +224,27 @@ impl KafkaBroker {
     }
 }
 
+/// Of 127.0.0.1.
+struct Ports {
+    clients: u16,
+    controller: u16,
+    /// Where the broker listens for those who came by the slow way.
+    slow: u16,
+    /// Where it tells those that it is.
+    told_slow: u16,
+}
+
 /// The short broker session makes it usable some 4 s after a kill -9.
-fn server_properties(folder: &Path, port: u16, controller_port: u16) -> String {
+fn server_properties(folder: &Path, ports: &Ports) -> String {
+    let Ports { clients, controller, slow, told_slow } = ports;
     let data = folder.join("data");
     format!(
         "process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{clients},SLOW://127.0.0.1:{slow},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{clients},SLOW://127.0.0.1:{told_slow}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SLOW:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={}

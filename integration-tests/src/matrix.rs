@@ -87,7 +87,8 @@ const VICTIMS: [Victim; 6] = [
 const MOMENTS: [Moment; 4] = [Moment::BeforeProposal, Moment::Proposed, Moment::Committed, Moment::Retiring];
 const HAND_OVERS: [HandOver; 2] = [HandOver::Ordered, HandOver::Overlapped];
 
-/// All cells: six victims in four moments with two hand-overs, and one cell for each hand-over in which nobody is killed.
+/// All cells: six victims in four moments with two hand-overs, and one cell for each hand-over in which nobody is killed, but the
+/// transactions of blue end slowly: there a reader looks at the moment of finish.
 ///
 /// Each victim in each moment is tried on both versions of Flink, one for each hand-over, in turn.
 #[must_use]
@@ -122,6 +123,18 @@ pub fn selection() -> Vec<Cell> {
         )
     };
     cells().into_iter().filter(chosen).map(|cell| Cell { flink: VERSIONS[0], ..cell }).collect()
+}
+
+impl Cell {
+    fn rollout(self) -> String {
+        format!("cell-{}", self.number)
+    }
+
+    /// Whether the sinks of blue are in slots of their own, so that a gate has its sink in another TaskManager; only where nobody
+    /// is killed, and blue's transactions end slowly.
+    fn sinks_apart(self) -> bool {
+        self.hand_over == HandOver::Overlapped
+    }
 }
 
 impl Victim {

@@ -90,6 +90,17 @@ pub fn open_transactions(bootstrap_servers: &str, topic: &str) -> Result<Vec<Str
     Ok(open)
 }
 
+/// The last stable offset of each partition now: what lies below it is what a `read_committed` reader can see.
+///
+/// # Errors
+/// When the broker does not answer.
+pub fn stable_ends(bootstrap_servers: &str, topic: &str) -> Result<BTreeMap<i32, i64>> {
+    let consumer = consumer(bootstrap_servers)?;
+    let end =
+        |partition| anyhow::Ok((partition, consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT)?.1));
+    partitions(&consumer, topic)?.into_iter().map(end).collect()
+}
+
 /// Reads a topic in a thread of its own from the beginning until it is stopped.
 #[derive(Debug)]
 pub struct LiveReader {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::Victim;
+use super::{Cell, Victim};
 use crate::command::Command;
 use crate::flink::{FlinkCluster, Settings};
 use crate::kafka::KafkaBroker;
@@ -122,20 +122,25 @@ impl Arena {
         &mut self.cluster_mut(side).flink
     }
 
-    /// Submits one version of a rollout's job and waits until it runs.
-    pub(super) async fn run(&self, rollout: &str, side: Side, savepoint: Option<String>) -> Result<Job> {
-        let color = side.color();
+    /// Submits one version of a cell's job and waits until it runs.
+    pub(super) async fn run(&self, cell: Cell, side: Side, savepoint: Option<String>) -> Result<Job> {
+        let rollout = cell.rollout();
+        let slow = cell.victim == Victim::Nobody && side == Side::Blue;
         let arguments = [
-            ("--name", job_name(rollout, side)),
-            ("--bootstrap-servers", self.kafka.bootstrap_servers()),
+            ("--name", job_name(&rollout, side)),
+            (
+                "--bootstrap-servers",
+                if slow { self.kafka.slow_bootstrap_servers() } else { self.kafka.bootstrap_servers() },
+            ),
             ("--input", format!("{rollout}-input")),
             ("--exact", format!("{rollout}-exact")),
             ("--least", format!("{rollout}-least")),
+            ("--sinks", if slow && cell.sinks_apart() { "apart" } else { "together" }.to_owned()),
         ];
         let configuration = [
             ("tidegate.store", self.store_url()),
-            ("tidegate.rollout", rollout.to_owned()),
-            ("tidegate.color", color.to_owned()),
+            ("tidegate.rollout", rollout),
+            ("tidegate.color", side.color().to_owned()),
             // More than any line is late, so that all are within the guarantee.
             ("tidegate.lateness", "120 s".to_owned()),
         ];

@@ -1,15 +1,16 @@
 //! One cell: two versions of a job on one stream, a cutover between them, a kill, and the comparison with the truth.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::arena::{Arena, DEADLINE, Side};
-use super::moment::{PHASE_DEADLINE, Promotion, Retirement};
+use super::moment::{Looker, PHASE_DEADLINE, Promotion, Retirement};
 use super::stream::{Lines, PARTITIONS, STEP_MS, Stream, late};
 use super::truth::{Difference, Truth};
-use super::{Cell, Line, Moment, Victim};
-use crate::command::{Command, member};
+use super::{Cell, Moment, Victim};
+use crate::command::member;
 use crate::kafka::{LiveReader, open_transactions, read_committed};
 use crate::rest::Job;
 use crate::{Observed, wait_until};
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub per_second: f64,
     /// How often the cutover was asked for.
     pub asked: usize,
+    /// Of a cell without a kill: rows of blue that a reader did not see when the cutover was finished.
+    pub unseen: usize,
     /// What is wrong behind the exactly-once sink.
     pub exact: Difference,
     /// What is wrong behind the at-least-once sink.
@@ -57,7 +60,9 @@ impl Outcome {
     /// kill that Flink itself answers with them.
     #[must_use]
     pub fn unexplained(&self) -> usize {
-        self.exact.unexplained(false) + self.least.unexplained(self.cell.victim.explains_duplicates())
+        self.unseen
+            + self.exact.unexplained(false)
+            + self.least.unexplained(self.cell.victim.explains_duplicates())
     }
 
     /// Fails when the cell does not keep what is promised.
@@ -96,26 +101,27 @@ impl Arena {
     /// When a part of it does not happen in time. What is lost or doubled is no error here.
     pub async fn play(&mut self, cell: Cell) -> Result<Outcome> {
         let started = Instant::now();
-        let rollout = format!("cell-{}", cell.number);
+        let rollout = cell.rollout();
         let topics = ["input", "exact", "least"].map(|topic| format!("{rollout}-{topic}"));
         let [input, exact, least] = topics.each_ref().map(String::as_str);
         for topic in [input, exact, least] {
             self.kafka.create_topic(topic, PARTITIONS as i32, &[("retention.ms", "-1")]).await?;
         }
         let mut reader = LiveReader::start(&self.kafka.bootstrap_servers(), exact)?;
-        let blue = self.run(&rollout, Side::Blue, None).await?;
+        let blue = self.run(cell, Side::Blue, None).await?;
         let stream = Stream::start(self.kafka.producer()?, input, Lines::new(cell.number as u64));
         wait_seen(&mut reader, 1).await?;
-        let green = self.run_green(&rollout, &blue).await?;
+        let green = self.run_green(cell, &blue).await?;
         let log = self.folder().join(format!("{rollout}-promote.log"));
-        let promotion = Promotion::new(self.tidegate(&rollout), cell.hand_over, log);
+        let looker = Looker { servers: self.kafka.bootstrap_servers(), topic: exact.into(), seen: None };
+        let promotion = Promotion::new(self.tidegate(&rollout), cell.hand_over, log, looker);
         let task_managers = [
             self.task_manager_of(Side::Blue, &blue).await?,
             self.task_manager_of(Side::Green, &green).await?,
         ];
         let mut run = Run { arena: self, cell, rollout, promotion, blue, task_managers };
         let boundary = run.cut_over().await?;
-        let asked = run.promotion.asked;
+        let (asked, ends) = (run.promotion.asked, run.promotion.seen());
 
         let since = stream.started();
         let lines = tokio::task::spawn_blocking(move || stream.finish()).await??;
@@ -123,19 +129,21 @@ impl Arena {
         let per_second = lines.len() as f64 / since.elapsed().as_secs_f64();
         drop(reader);
         green.stop_with_savepoint(DEADLINE).await?;
-        let found = self.compare(&lines, boundary, exact, least).await?;
+        let truth = Truth::of(&lines, boundary);
+        let (unseen, found) = self.compare(truth, ends, exact, least).await?;
+        let unseen = if cell.victim == Victim::Nobody { unseen } else { 0 };
         self.kafka.delete_topics(&[input, exact, least]).await?;
         self.wait_idle().await?;
         let [exact, least] = found;
-        let (records, late) = (lines.len(), late(&lines));
-        Ok(Outcome { cell, records, late, per_second, asked, exact, least, took: started.elapsed() })
+        let (records, late) = (lines.len(), late(&lines).into_iter().filter(|late| *late).count());
+        let took = started.elapsed();
+        Ok(Outcome { cell, records, late, per_second, asked, unseen, exact, least, took })
     }
 
     /// Starts green from a savepoint of blue, and waits until it is in standby and about as far.
-    async fn run_green(&self, rollout: &str, blue: &Job) -> Result<Job> {
-        let green = self.run(rollout, Side::Green, Some(blue.native_savepoint(DEADLINE).await?)).await?;
-        let tidegate: Command = self.tidegate(rollout);
-        tidegate
+    async fn run_green(&self, cell: Cell, blue: &Job) -> Result<Job> {
+        let green = self.run(cell, Side::Green, Some(blue.native_savepoint(DEADLINE).await?)).await?;
+        self.tidegate(&cell.rollout())
             .wait_status("green has caught up", |status| {
                 let watermark = |name| member(status, name)["gates"][0]["watermark"].as_i64();
                 let near = watermark("green-1").zip(watermark("blue-1"));
@@ -149,20 +157,19 @@ impl Arena {
     /// Reads both topics once more, after the jobs have stopped.
     async fn compare(
         &self,
-        lines: &[Line],
-        boundary: i64,
+        truth: Truth,
+        ends: BTreeMap<i32, i64>,
         exact: &str,
         least: &str,
-    ) -> Result<[Difference; 2]> {
+    ) -> Result<(usize, [Difference; 2])> {
         let servers = self.kafka.bootstrap_servers();
         let topics = [exact.to_owned(), least.to_owned()];
-        let truth = Truth::of(lines, boundary);
         tokio::task::spawn_blocking(move || {
             let open = open_transactions(&servers, &topics[0])?;
             ensure!(open.is_empty(), "transactions are left open: {open:?}");
-            let compare =
-                |topic: &str| anyhow::Ok(truth.compare(&read_committed(&servers, topic, DEADLINE)?));
-            Ok([compare(&topics[0])?, compare(&topics[1])?])
+            let exact = read_committed(&servers, &topics[0], DEADLINE)?;
+            let least = read_committed(&servers, &topics[1], DEADLINE)?;
+            Ok((truth.unseen(&exact, &ends), [truth.compare(&exact), truth.compare(&least)]))
         })
         .await?
     }

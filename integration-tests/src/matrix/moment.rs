@@ -1,6 +1,7 @@
 //! What is asked for by the command in a cell, again and again if it must be: a process that may be killed, and a look at what
 //! has become of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::HandOver;
 use super::arena::{Arena, Side, job_name};
 use crate::command::{Command, member};
+use crate::kafka::stable_ends;
 use crate::process::Process;
 use crate::rest::{Job, JobState};
 use crate::{Observed, wait_until};
@@ -28,11 +30,37 @@ pub(super) struct Promotion {
     process: Option<Process>,
     /// How often it was asked for.
     pub(super) asked: usize,
+    /// Who looks when the cutover is finished.
+    looker: Looker,
+}
+
+/// Looks at a topic once.
+#[derive(Debug)]
+pub(super) struct Looker {
+    pub(super) servers: String,
+    pub(super) topic: String,
+    /// What a reader could see.
+    pub(super) seen: Option<BTreeMap<i32, i64>>,
+}
+
+impl Looker {
+    async fn look(&mut self) -> Result<()> {
+        if self.seen.is_none() {
+            let (servers, topic) = (self.servers.clone(), self.topic.clone());
+            self.seen = Some(tokio::task::spawn_blocking(move || stable_ends(&servers, &topic)).await??);
+        }
+        Ok(())
+    }
 }
 
 impl Promotion {
-    pub(super) fn new(tidegate: Command, hand_over: HandOver, log: PathBuf) -> Self {
-        Self { tidegate, hand_over, log, process: None, asked: 0 }
+    pub(super) fn new(tidegate: Command, hand_over: HandOver, log: PathBuf, looker: Looker) -> Self {
+        Self { tidegate, hand_over, log, process: None, asked: 0, looker }
+    }
+
+    /// What a reader could see when the cutover was found to be finished.
+    pub(super) fn seen(&mut self) -> BTreeMap<i32, i64> {
+        self.looker.seen.take().unwrap_or_default()
     }
 
     /// Asks.
@@ -73,6 +101,9 @@ impl Promotion {
             let status = &told.json;
             if told.exit != 0 {
                 return Ok(Observed::NotYet(told.to_string()));
+            }
+            if status["active"] == "green-1" {
+                self.looker.look().await?;
             }
             let done = status["active"] == "green-1" && member(status, "blue-1")["retirable"] == true;
             if !done && status["active"] == "blue-1" && status["cutover"].is_null() && !self.asking()? {

@@ -153,16 +153,15 @@ impl Stream {
     }
 }
 
-/// How many lines come below the watermark that their partition had given before them.
+/// For each line whether it is late: whether it comes below the watermark of all that was sent before it.
 #[must_use]
-pub(super) fn late(lines: &[Line]) -> usize {
-    let mut highest = [i64::MIN; PARTITIONS];
-    let below = |line: &&Line| {
-        let high = &mut highest[line.partition];
-        *high = line.at.max(*high);
-        line.at < *high - BOUND_MS
+pub(super) fn late(lines: &[Line]) -> Vec<bool> {
+    let mut highest = i64::MIN;
+    let late = |line: &Line| {
+        highest = line.at.max(highest);
+        line.at < highest - BOUND_MS
     };
-    lines.iter().filter(below).count()
+    lines.iter().map(late).collect()
 }
 
 #[cfg(test)]
@@ -172,7 +171,7 @@ mod tests {
     #[test]
     fn the_lines_have_what_they_are_for() {
         let lines: Vec<Line> = Lines::new(7).take(RECORDS).collect();
-        let late = late(&lines);
+        let late = late(&lines).into_iter().filter(|late| *late).count();
         assert!((1_000..4_000).contains(&late), "{late}");
         let last = |line: &Line| line.partition == PARTITIONS - 1;
         let of_last: Vec<usize> = lines.iter().filter(|line| last(line)).map(|line| line.number).collect();

@@ -1,10 +1,10 @@
 //! What a cell's output must be, computed in one batch from what was sent, and how a topic differs from it. Shares no code with
 //! the job.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use super::stream::Line;
+use super::stream::{Line, late};
 use crate::kafka::Record;
 
 /// The rows of one topic.
@@ -17,6 +17,8 @@ pub struct Truth {
 struct Row {
     key: String,
     value: String,
+    /// It must be visible as soon as the old version's part is finished: below the boundary, and not late.
+    due: bool,
 }
 
 /// What is wrong with a topic.
@@ -41,15 +43,25 @@ impl Truth {
     #[must_use]
     pub fn of(lines: &[Line], boundary: i64) -> Self {
         let mut tallies: HashMap<i64, (i64, i64)> = HashMap::new();
-        let row = |line: &Line| {
+        let row = |(line, late): (&Line, bool)| {
             let (count, sum) = tallies.entry(line.key).or_default();
             *count += 1;
             *sum += line.amount;
             let color = if line.at < boundary { "blue" } else { "green" };
             let key = format!("{} {}", line.partition, line.number);
-            Row { value: format!("{key} {} {color} {count} {sum}", line.at), key }
+            let due = line.at < boundary && !late;
+            Row { value: format!("{key} {} {color} {count} {sum}", line.at), key, due }
         };
-        Self { rows: lines.iter().map(row).collect() }
+        Self { rows: lines.iter().zip(late(lines)).map(row).collect() }
+    }
+
+    /// Rows below the boundary that a reader did not see who saw the partitions up to these ends, late ones apart.
+    #[must_use]
+    pub fn unseen(&self, records: &[Record], ends: &BTreeMap<i32, i64>) -> usize {
+        let visible = |record: &&Record| ends.get(&record.partition).is_some_and(|end| record.offset < *end);
+        let seen: HashSet<&[u8]> =
+            records.iter().filter(visible).map(|record| record.key.as_deref().unwrap_or_default()).collect();
+        self.rows.iter().filter(|row| row.due && !seen.contains(row.key.as_bytes())).count()
     }
 
     /// Compares all rows of a topic.
@@ -60,7 +72,7 @@ impl Truth {
             found.entry(record.key.as_deref().unwrap_or_default()).or_default().push(&record.value);
         }
         let mut difference = Difference::default();
-        for Row { key, value } in &self.rows {
+        for Row { key, value, .. } in &self.rows {
             let values = found.remove(key.as_bytes()).unwrap_or_default();
             let right = values.iter().filter(|found| **found == value.as_bytes()).count();
             let wrong = values.len() - right;
@@ -127,5 +139,8 @@ mod tests {
         let Difference { lost, duplicated, wrong, unexpected, .. } = &difference;
         assert_eq!((*lost, *duplicated, *wrong, *unexpected), (1, 1, 2, 1), "{difference}");
         assert_eq!((difference.unexplained(true), difference.unexplained(false)), (3, 4));
+        let up_to = |end| truth.unseen(&topic, &BTreeMap::from([(0, end)]));
+        // Of the rows 0, 2 and 4, which are below the boundary, the last one is nowhere.
+        assert_eq!((up_to(1), up_to(0)), (1, 3));
     }
 }
