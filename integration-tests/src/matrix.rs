@@ -40,7 +40,7 @@ pub enum Victim {
 }
 
 /// When.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// When nothing is proposed yet; the cutover is asked for while the victim is down.
     BeforeProposal,

@@ -38,7 +38,10 @@ async fn run() -> Result<bool> {
     let mut run =
         Run { started: Instant::now(), wanted, outcomes: Vec::new(), failed: Vec::new(), played: 0 };
     for version in VERSIONS {
-        let of_version: Vec<Cell> = run.wanted.iter().filter(|cell| cell.flink == version).copied().collect();
+        let mut of_version: Vec<Cell> =
+            run.wanted.iter().filter(|cell| cell.flink == version).copied().collect();
+        // Every victim soon: a run that is ended early has tried all of them.
+        of_version.sort_by_key(|cell| cell.moment);
         let mut left = &of_version[..];
         while !left.is_empty() {
             left = run.play(version, left).await?;
