@@ -1,4 +1,5 @@
-//! The input of a cell: lines at an even pace, out of order, some of them late, one partition idle for most of the time.
+//! The input of a cell: lines at an even pace, out of order, some of them late, one partition idle from before the cutover until the
+//! old version is gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +19,8 @@ pub(super) const PARTITIONS: usize = 4;
 pub(super) const STEP_MS: i64 = 10;
 /// So 40 seconds of event time go by in one.
 const LINES_PER_SECOND: f64 = 4_000.0;
-/// The last partition has no lines from the first of these on until the second.
-const IDLE: std::ops::Range<usize> = 10_000..90_000;
+/// The last partition has so many lines' time at the beginning and at the end; in between it is idle.
+const AWAKE: usize = 8_000;
 /// 2026-01-01T00:00:00Z.
 const FIRST_MS: i64 = 1_767_225_600_000;
 const KEYS_PER_PARTITION: i64 = 16;
@@ -44,7 +45,7 @@ pub struct Line {
     pub amount: i64,
 }
 
-/// Lines without an end; the same ones for the same seed, which must not be 0.
+/// Makes lines; the same ones for the same seed, which must not be 0.
 #[derive(Debug, Clone)]
 pub struct Lines {
     random: u64,
@@ -52,10 +53,21 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// All of them.
+    /// From the first one on.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { random: seed, number: 0 }
+    }
+
+    /// The next one, in one of the first `partitions`.
+    pub fn line(&mut self, partitions: usize) -> Line {
+        let number = self.number;
+        self.number += 1;
+        let behind = if self.below(50) == 0 { 10_000 + self.below(50_000) } else { self.below(BOUND_MS) };
+        let partition = self.below(partitions as i64) as usize;
+        let key = partition as i64 * KEYS_PER_PARTITION + self.below(KEYS_PER_PARTITION);
+        let at = FIRST_MS + number as i64 * STEP_MS - behind;
+        Line { partition, number, at, key, amount: self.below(1_000) }
     }
 
     /// A number below `bound` (xorshift).
@@ -64,21 +76,6 @@ impl Lines {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         ((self.random >> 33) as i64) % bound
-    }
-}
-
-impl Iterator for Lines {
-    type Item = Line;
-
-    fn next(&mut self) -> Option<Line> {
-        let number = self.number;
-        self.number += 1;
-        let behind = if self.below(50) == 0 { 10_000 + self.below(50_000) } else { self.below(BOUND_MS) };
-        let awake = if IDLE.contains(&number) { PARTITIONS - 1 } else { PARTITIONS };
-        let partition = self.below(awake as i64) as usize;
-        let key = partition as i64 * KEYS_PER_PARTITION + self.below(KEYS_PER_PARTITION);
-        let at = FIRST_MS + number as i64 * STEP_MS - behind;
-        Some(Line { partition, number, at, key, amount: self.below(1_000) })
     }
 }
 
@@ -106,15 +103,17 @@ impl Stream {
         let sent = Arc::new(AtomicUsize::new(0));
         let (count, topic, started) = (sent.clone(), topic.to_owned(), Instant::now());
         let thread = thread::spawn(move || {
-            let (mut all, mut stop) = (Vec::new(), false);
-            while !(stop && all.len() >= RECORDS) {
-                let waited = told.recv_timeout(TICK);
-                stop |= waited != Err(RecvTimeoutError::Timeout);
-                if waited == Err(RecvTimeoutError::Disconnected) {
-                    break;
+            let (mut all, mut end) = (Vec::new(), usize::MAX);
+            while all.len() < end {
+                match told.recv_timeout(TICK) {
+                    Ok(()) => end = RECORDS.max(all.len() + AWAKE),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
                 let due = (started.elapsed().as_secs_f64() * LINES_PER_SECOND) as usize;
-                for line in lines.by_ref().take(due.saturating_sub(all.len())) {
+                while all.len() < due.min(end) {
+                    let idle = all.len() >= AWAKE && all.len() < end.saturating_sub(AWAKE);
+                    let line = lines.line(if idle { PARTITIONS - 1 } else { PARTITIONS });
                     let key = line.key.to_string();
                     let partition = i32::try_from(line.partition)?;
                     producer.send(&topic, partition, key.as_bytes(), line.text().as_bytes())?;
@@ -140,7 +139,8 @@ impl Stream {
         self.started
     }
 
-    /// Ends the stream as soon as there are [`RECORDS`] lines; returns what was sent. Blocks the thread.
+    /// Wakes the idle partition and ends the stream as soon as there are [`RECORDS`] lines; returns what was sent. Blocks the
+    /// thread.
     ///
     /// # Errors
     /// When something could not be sent.
@@ -170,13 +170,10 @@ mod tests {
 
     #[test]
     fn the_lines_have_what_they_are_for() {
-        let lines: Vec<Line> = Lines::new(7).take(RECORDS).collect();
+        let mut lines = Lines::new(7);
+        let lines: Vec<Line> = (0..RECORDS).map(|_| lines.line(PARTITIONS)).collect();
         let late = late(&lines).into_iter().filter(|late| *late).count();
         assert!((1_000..4_000).contains(&late), "{late}");
-        let last = |line: &Line| line.partition == PARTITIONS - 1;
-        let of_last: Vec<usize> = lines.iter().filter(|line| last(line)).map(|line| line.number).collect();
-        assert!(of_last.iter().all(|number| !IDLE.contains(number)));
-        assert!(of_last.first() < Some(&IDLE.start) && of_last.last() >= Some(&IDLE.end));
         assert!(lines.iter().all(|line| line.key / KEYS_PER_PARTITION == line.partition as i64));
     }
 }

@@ -75,7 +75,7 @@ Written by `make soak` from its run; do not edit it.
 
 Each cell is a cutover of a real job on a real cluster with a kill -9 in it. Two versions of a job, of unlike parallelism, read one
 topic; each line becomes a row with a count and a sum of its key, so that lost or repeated state shows as well. Some lines are late,
-one partition is idle during the cutover, and none is left out of the comparison. The rows go to two topics behind two gates that
+one partition is idle during the whole cutover, and none is left out of the comparison. The rows go to two topics behind two gates that
 cut over as one: exactly once, and at least once. Both versions run on clusters with high availability by ZooKeeper, with one
 TaskManager more than the job needs; the store is a ZooKeeper server. What was killed is started again at once.
 
