@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let now = WallTime::from_millis(u64::MAX);
     for millis in [i64::MIN, -1, 0, i64::MAX] {
-        subtask.admit(millis, 1, &mut out).expect("a record");
+        subtask.admit(millis, 1, WallTime::from_millis(1_000), &mut out).expect("a record");
         subtask.watermark(millis, &mut out).expect("a watermark");
     }
     let held = subtask.order(ORDER, &mut out).expect("an order");

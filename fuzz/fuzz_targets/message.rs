@@ -6,6 +6,7 @@ use tidegate_agent::AgentConfig;
 use tidegate_bridge::subtask::{OUT, SubtaskHandle};
 use tidegate_protocol::documents::{from_json, v1};
 use tidegate_protocol::member::Event;
+use tidegate_protocol::time::WallTime;
 
 #[path = "../../protocol/tests/fuzz/consume.rs"]
 #[allow(dead_code, reason = "each target uses its part")]
@@ -29,13 +30,13 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     subtask.restore(&[], &[], &[], &mut out).expect("nothing to restore");
-    subtask.admit(5, 1, &mut out).expect("a record");
+    subtask.admit(5, 1, WallTime::from_millis(1_000), &mut out).expect("a record");
     for message in messages() {
         match subtask.order(message, &mut out) {
             Ok(held) => assert!(held.len() <= 9),
             Err(error) => assert!(error.to_string().len() < consume::LONGEST),
         }
-        subtask.admit(100, 1, &mut out).expect("a record");
+        subtask.admit(100, 1, WallTime::from_millis(1_000), &mut out).expect("a record");
         subtask.watermark(out[1], &mut out).expect("a watermark");
         subtask.counters().expect("counters");
     }

@@ -28,6 +28,7 @@ pub struct Gate<R> {
     lease: Lease,
     passed: Passed,
     effects: Vec<Effect<R>>,
+    late: Vec<R>,
 }
 
 impl<R> Gate<R> {
@@ -47,7 +48,7 @@ impl<R> Gate<R> {
         held: Vec<Held<R>>,
     ) -> Result<Gate<R>, MixedOrigin> {
         let machine = Subtask::new(member, limits, headers, held)?;
-        Ok(Gate { machine, lease: NONE, passed: Passed::default(), effects: Vec::new() })
+        Ok(Gate { machine, lease: NONE, passed: Passed::default(), effects: Vec::new(), late: Vec::new() })
     }
 
     /// Takes a record with its event time in epoch milliseconds; what is to be emitted now is appended to `out`.
@@ -119,6 +120,18 @@ impl<R> Gate<R> {
         self.step(Event::Watermark(watermark), &mut Vec::new())
     }
 
+    /// What the clock says. Tell it before the first record and with each watermark: a record that is dated more than a day
+    /// above both, and by that from nowhere, counts with the watermark. Nothing else goes by the clock, and untold it judges
+    /// nothing.
+    pub fn clock(&mut self, now: WallTime) {
+        self.step(Event::Clock(now), &mut Vec::new());
+    }
+
+    /// The late records since the last call, where the late policy of the rollout is a side output.
+    pub fn take_late(&mut self) -> Vec<R> {
+        std::mem::take(&mut self.late)
+    }
+
     /// The input became idle, or active again.
     pub fn idle(&mut self, idle: bool, now: WallTime) -> Forward {
         self.step(Event::Idle(idle, now), &mut Vec::new())
@@ -165,7 +178,14 @@ impl<R> Gate<R> {
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Dispose(Disposition::Emit | Disposition::LateEmit, record) => out.push(record),
-                Effect::Dispose(Disposition::Discard | Disposition::LateDrop | Disposition::Hold, _) => {}
+                Effect::Dispose(Disposition::LateSideOutput, record) => self.late.push(record),
+                Effect::Dispose(
+                    Disposition::Discard
+                    | Disposition::LateDrop
+                    | Disposition::LateDiscard
+                    | Disposition::Hold,
+                    _,
+                ) => {}
                 Effect::Watermark(watermark) => forward.watermark = Some(watermark),
                 Effect::Idle(idle) => forward.idle = Some(idle),
             }

@@ -47,6 +47,8 @@ pub enum LatePolicy {
     Emit,
     /// They are dropped, and counted.
     Drop,
+    /// They go to a stream of their own, and are counted.
+    SideOutput,
 }
 
 /// What the members of a rollout agree on beforehand.

@@ -20,6 +20,23 @@ pub enum Disposition {
     LateEmit,
     /// It is below `settled` and is dropped, counted.
     LateDrop,
+    /// It is below `settled` and goes to the stream of the late ones, counted.
+    LateSideOutput,
+    /// It is below `settled`, and another member sees to it, counted.
+    LateDiscard,
+}
+
+impl Disposition {
+    /// Below `settled`, whoever sees to it.
+    pub fn is_late(self) -> bool {
+        match self {
+            Disposition::LateEmit
+            | Disposition::LateDrop
+            | Disposition::LateSideOutput
+            | Disposition::LateDiscard => true,
+            Disposition::Hold | Disposition::Emit | Disposition::Discard => false,
+        }
+    }
 }
 
 /// A disposition that holds from `since` up to the next span.
@@ -132,7 +149,8 @@ fn disposition(document: &Document, member: Member, time: EventTime) -> Disposit
         return match (document.owners[0].member == member, document.settings.late) {
             (true, LatePolicy::Emit) => Disposition::LateEmit,
             (true, LatePolicy::Drop) => Disposition::LateDrop,
-            (false, LatePolicy::Emit | LatePolicy::Drop) => Disposition::Discard,
+            (true, LatePolicy::SideOutput) => Disposition::LateSideOutput,
+            (false, LatePolicy::Emit | LatePolicy::Drop | LatePolicy::SideOutput) => Disposition::LateDiscard,
         };
     }
     let from = document.active().member;
@@ -181,7 +199,7 @@ mod tests {
     use crate::document::{Reclaim, Settings, Terms};
     use crate::identity::{CheckpointId, Color, Origin, Snapshot};
     use crate::time::WallTime;
-    use Disposition::{Discard, Emit, Hold, LateDrop, LateEmit};
+    use Disposition::{Discard, Emit, Hold, LateDiscard, LateDrop, LateEmit, LateSideOutput};
 
     const BLUE: Member = Member::new(Color::Blue, 1);
     const GREEN: Member = Member::new(Color::Green, 1);
@@ -252,9 +270,12 @@ mod tests {
     fn below_settled_only_the_first_owner_has_a_late_policy() {
         let mut document = cut(&cut(&first(), GREEN, 100), BLUE, 200).settle().unwrap();
         assert_eq!(dispositions(&document, GREEN, &[99, 100, 200]), [LateEmit, Emit, Discard]);
-        assert_eq!(dispositions(&document, BLUE, &[99, 100, 200]), [Discard, Discard, Emit]);
+        assert_eq!(dispositions(&document, BLUE, &[99, 100, 200]), [LateDiscard, Discard, Emit]);
         document.settings.late = LatePolicy::Drop;
         assert_eq!(dispositions(&document, GREEN, &[99]), [LateDrop]);
+        document.settings.late = LatePolicy::SideOutput;
+        assert_eq!(dispositions(&document, GREEN, &[99, 100]), [LateSideOutput, Emit]);
+        assert_eq!(dispositions(&document, BLUE, &[99]), [LateDiscard]);
     }
 
     #[test]

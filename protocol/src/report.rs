@@ -71,6 +71,15 @@ pub struct SlowSubtask {
     pub held: u64,
 }
 
+/// A record from the far future, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FarRecord {
+    /// The subtask that it came to.
+    pub subtask: u32,
+    /// What it was dated.
+    pub time: EventTime,
+}
+
 /// One gate of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GateReport {
@@ -106,6 +115,8 @@ pub struct GateReport {
     pub discarded: u64,
     /// Records that were late, without a time, and from the far future.
     pub odd: [u64; 3],
+    /// One of those from the far future, the one that is dated furthest.
+    pub furthest: Option<FarRecord>,
     /// The subtasks with the lowest frontiers, at most [`NAMED`].
     pub slowest: Vec<SlowSubtask>,
 }

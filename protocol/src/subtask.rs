@@ -23,6 +23,9 @@ use crate::time::{EventTime, WallTime};
 /// How many snapshots are remembered until one is known to be committed.
 const SNAPSHOTS: usize = 64;
 
+/// No honest record of a live stream is dated further ahead of the clock than this, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
+
 /// Bounds of one subtask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
@@ -30,7 +33,8 @@ pub struct Limits {
     pub hold_records: u64,
     /// At most about this many bytes are held.
     pub hold_bytes: u64,
-    /// A record further above the watermark than this gets the watermark as its time, in milliseconds of event time.
+    /// A record further above the watermark than this gets the watermark as its time, in milliseconds of event time. `None`:
+    /// one that is more than a day above the watermark and above the clock.
     pub max_ahead_ms: Option<i64>,
     /// A subtask that has been idle for this long has no frontier of its own, in milliseconds of wall-clock time.
     pub idle_after_ms: u64,
@@ -38,12 +42,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            hold_records: 100_000,
-            hold_bytes: 64 << 20,
-            max_ahead_ms: Some(7 * 24 * 3_600_000),
-            idle_after_ms: 10_000,
-        }
+        Limits { hold_records: 100_000, hold_bytes: 64 << 20, max_ahead_ms: None, idle_after_ms: 10_000 }
     }
 }
 
@@ -78,6 +77,8 @@ pub enum Event<R> {
     Watermark(EventTime),
     /// The input became idle, or active again.
     Idle(bool, WallTime),
+    /// What the clock says: only for telling records of the far future from others. Told before records outside of the lease.
+    Clock(WallTime),
     /// A new order.
     Order(Order),
     /// A snapshot is taken here and now.
@@ -117,7 +118,7 @@ pub struct Lease {
     pub from: EventTime,
     /// The end, exclusive.
     pub until: EventTime,
-    /// [`Disposition::Emit`] or [`Disposition::Discard`].
+    /// [`Disposition::Emit`], [`Disposition::Discard`] or [`Disposition::LateDiscard`].
     pub disposition: Disposition,
 }
 
@@ -128,12 +129,14 @@ pub struct Counts {
     pub emitted: u64,
     /// Discarded.
     pub discarded: u64,
-    /// Below `settled`, emitted or dropped.
+    /// Below `settled`: emitted, dropped or sent to the side output by the first owner, passed over by the others.
     pub late: u64,
     /// Without a timestamp.
     pub untimed: u64,
     /// Dated too far in the future.
     pub future: u64,
+    /// What the last one of those was dated.
+    pub future_time: Option<EventTime>,
 }
 
 /// One parallel instance of a gate.
@@ -147,6 +150,7 @@ pub struct Subtask<R> {
     emitted_high: EventTime,
     discarded_high: EventTime,
     watermark: EventTime,
+    clock: Option<WallTime>,
     forwarded: EventTime,
     idle_since: Option<WallTime>,
     idle_forwarded: bool,
@@ -193,6 +197,7 @@ impl<R> Subtask<R> {
             emitted_high: EventTime::MIN,
             discarded_high: EventTime::MIN,
             watermark: EventTime::MIN,
+            clock: None,
             forwarded: EventTime::MIN,
             idle_since: None,
             idle_forwarded: false,
@@ -231,6 +236,7 @@ impl<R> Subtask<R> {
                 self.forward(effects);
             }
             Event::Idle(idle, now) => self.idle(idle, now, effects),
+            Event::Clock(now) => self.clock = self.clock.max(Some(now)),
             Event::Order(order) => self.order(order, effects),
             Event::Snapshot(checkpoint, now) => self.snapshot(checkpoint, now),
             Event::EndOfInput => self.ended = true,
@@ -244,8 +250,11 @@ impl<R> Subtask<R> {
             until = until.min(ahead.plus(1));
         }
         let may_pass = match disposition {
-            Disposition::Emit | Disposition::Discard => true,
-            Disposition::Hold | Disposition::LateEmit | Disposition::LateDrop => false,
+            Disposition::Emit | Disposition::Discard | Disposition::LateDiscard => true,
+            Disposition::Hold
+            | Disposition::LateEmit
+            | Disposition::LateDrop
+            | Disposition::LateSideOutput => false,
         };
         // The smallest number means "no timestamp" to the callers, so it is in nobody's lease.
         let from = from.max(EventTime::from_millis(i64::MIN + 1));
@@ -305,7 +314,9 @@ impl<R> Subtask<R> {
             disposition @ (Disposition::Emit
             | Disposition::Discard
             | Disposition::LateEmit
-            | Disposition::LateDrop) => {
+            | Disposition::LateDrop
+            | Disposition::LateSideOutput
+            | Disposition::LateDiscard) => {
                 self.account(disposition, time);
                 effects.push(Effect::Dispose(disposition, record));
             }
@@ -321,15 +332,22 @@ impl<R> Subtask<R> {
         };
         if self.ahead().is_some_and(|ahead| time > ahead) {
             self.counts.future += 1;
+            self.counts.future_time = Some(time);
             return self.watermark;
         }
         time
     }
 
-    /// The highest timestamp that is believed.
+    /// The highest timestamp that is believed. The clock never makes a time: it only lets more be believed than the watermark
+    /// does, and speaks for it while there is none.
     fn ahead(&self) -> Option<EventTime> {
-        let max_ahead = self.limits.max_ahead_ms?;
-        (self.watermark > EventTime::MIN).then(|| self.watermark.plus(max_ahead))
+        let watermark = (self.watermark > EventTime::MIN).then_some(self.watermark);
+        let clock = self.clock.map(EventTime::from);
+        match (self.limits.max_ahead_ms, watermark) {
+            (Some(ahead), Some(watermark)) => Some(watermark.plus(ahead)),
+            (Some(ahead), None) => clock.map(|clock| clock.plus(ahead.max(DAY_MS))),
+            (None, watermark) => clock.map(|clock| clock.max(watermark.unwrap_or(clock)).plus(DAY_MS)),
+        }
     }
 
     fn account(&mut self, disposition: Disposition, time: EventTime) {
@@ -338,21 +356,25 @@ impl<R> Subtask<R> {
                 self.counts.emitted += 1;
                 self.emitted_high = self.emitted_high.max(time);
             }
-            Disposition::Discard | Disposition::LateDrop => {
+            Disposition::Discard | Disposition::LateDrop | Disposition::LateDiscard => {
                 self.counts.discarded += 1;
                 self.discarded_high = self.discarded_high.max(time);
             }
+            // It has left the gate, though not for the sink.
+            Disposition::LateSideOutput => self.emitted_high = self.emitted_high.max(time),
             Disposition::Hold => {}
         }
-        match disposition {
-            Disposition::LateEmit | Disposition::LateDrop => self.counts.late += 1,
-            Disposition::Emit | Disposition::Discard | Disposition::Hold => {}
-        }
+        self.counts.late += u64::from(disposition.is_late());
     }
 
     fn passed(&mut self, passed: Passed) {
         self.counts.emitted = self.counts.emitted.saturating_add(passed.emitted);
         self.counts.discarded = self.counts.discarded.saturating_add(passed.discarded);
+        // All of one lease are in the span of the highest among them.
+        let late = passed.discarded_high.zip(self.order.as_ref());
+        if late.is_some_and(|(time, order)| order.disposition(time).is_late()) {
+            self.counts.late = self.counts.late.saturating_add(passed.discarded);
+        }
         self.emitted_high = self.emitted_high.max(passed.emitted_high.unwrap_or(EventTime::MIN));
         self.discarded_high = self.discarded_high.max(passed.discarded_high.unwrap_or(EventTime::MIN));
         self.near = passed.emitted_high.or(passed.discarded_high).unwrap_or(self.near);
@@ -382,7 +404,9 @@ impl<R> Subtask<R> {
                 disposition @ (Disposition::Emit
                 | Disposition::Discard
                 | Disposition::LateEmit
-                | Disposition::LateDrop) => {
+                | Disposition::LateDrop
+                | Disposition::LateSideOutput
+                | Disposition::LateDiscard) => {
                     self.account(disposition, held.time);
                     effects.push(Effect::Dispose(disposition, held.record));
                 }

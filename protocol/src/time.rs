@@ -80,6 +80,13 @@ impl WallTime {
     }
 }
 
+impl From<WallTime> for EventTime {
+    /// The event time of a record that is made at that moment.
+    fn from(now: WallTime) -> EventTime {
+        EventTime(i64::try_from(now.0).unwrap_or(i64::MAX))
+    }
+}
+
 /// Where a person wants the cutover watermark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {

@@ -16,7 +16,7 @@ use tidegate_protocol::identity::{
 };
 use tidegate_protocol::member::{Event, Evidence};
 use tidegate_protocol::order::Order;
-use tidegate_protocol::report::{GateReport, Replies, Report, SlowSubtask, Trouble};
+use tidegate_protocol::report::{FarRecord, GateReport, Replies, Report, SlowSubtask, Trouble};
 use tidegate_protocol::request::Request;
 use tidegate_protocol::subtask::{Header, Reply, Status};
 use tidegate_protocol::time::{EventTime, WallTime, When};
@@ -129,6 +129,7 @@ fn report() -> Report {
         emitted: 100_000,
         discarded: 0,
         odd: [1, 2, 3],
+        furthest: Some(FarRecord { subtask: 1, time: t(4_102_444_800_000) }),
         slowest: vec![SlowSubtask { subtask: 3, watermark: t(-9), frontier: t(-30), held: 17 }],
     };
     Report {
@@ -238,6 +239,7 @@ fn status() -> Status {
         emitted: 100_000,
         discarded: 0,
         odd: [1, 2, 3],
+        future_time: Some(t(4_102_444_800_000)),
     }
 }
 

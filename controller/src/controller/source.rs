@@ -107,6 +107,7 @@ fn of_the_rollout(intent: &Intent) -> [(&'static str, String); 4] {
     let late = match intent.late {
         LatePolicy::Emit => "emit",
         LatePolicy::Drop => "drop",
+        LatePolicy::SideOutput => "side-output",
     };
     let hand_over = match intent.settings.hand_over {
         Some(HandOver::Overlapped) => "overlapped",

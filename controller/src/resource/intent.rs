@@ -109,6 +109,7 @@ impl Intent {
                 store,
                 late: match spec.late_policy {
                     Some(LatePolicy::Drop) => document::LatePolicy::Drop,
+                    Some(LatePolicy::SideOutput) => document::LatePolicy::SideOutput,
                     Some(LatePolicy::Emit) | None => document::LatePolicy::Emit,
                 },
                 lateness_ms: i64::try_from(lateness_ms).unwrap_or(i64::MAX),

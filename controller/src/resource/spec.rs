@@ -114,7 +114,7 @@ pub(crate) struct Spec {
     /// `ordered` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hand_over: Option<HandOver>,
-    /// What becomes of records below what is settled: `emit` or `drop`, counted in any case. `emit` when left out.
+    /// What becomes of records below what is settled: `emit`, `drop` or `side-output`, counted in any case. `emit` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) late_policy: Option<LatePolicy>,
     /// How far behind the frontier a record may come and still count. 0s when left out.

@@ -7,7 +7,7 @@ use tidegate_protocol::document::{Document, HandOver, Settings, Terms};
 use tidegate_protocol::identity::{
     Attempt, CheckpointId, Color, Epoch, Incarnation, Member, Origin, Snapshot,
 };
-use tidegate_protocol::report::{GateReport, Report, SlowSubtask, Trouble};
+use tidegate_protocol::report::{FarRecord, GateReport, Report, SlowSubtask, Trouble};
 use tidegate_protocol::time::{EventTime, WallTime};
 
 use super::text;
@@ -40,6 +40,7 @@ fn report(member: Member, frontier: i64) -> Report {
         emitted: 7,
         discarded: 8,
         odd: [1, 2, 3],
+        furthest: Some(FarRecord { subtask: 1, time: t(4_102_444_800_000) }),
         slowest: vec![slow],
     };
     Report {
@@ -99,11 +100,11 @@ fn the_tree_shows_who_owns_what_and_what_is_waited_for() {
             "  cutover committed: attempt 1, blue-1 -> green-1 at 1970-01-01T00:01:00Z",
             "  blue-1 active, owns [-inf, +inf)",
             "    gate orders: 2/2 subtasks, watermark 1970-01-01T00:00:01.5Z, committed 1970-01-01T00:00:01Z, emitted 7, \
-             discarded 8, held 2, late 1",
+             discarded 8, held 2, late 1, dated too far in the future 3 (up to 2100-01-01T00:00:00Z, at subtask 1)",
             "      subtask 1: watermark 1970-01-01T00:00:01.5Z, committed 1970-01-01T00:00:01Z, held 2",
             "  green-1 taking-over, owns nothing",
             "    gate orders: 2/2 subtasks, watermark 1970-01-01T00:00:02.5Z, committed 1970-01-01T00:00:02Z, emitted 7, \
-             discarded 8, held 2, late 1",
+             discarded 8, held 2, late 1, dated too far in the future 3 (up to 2100-01-01T00:00:00Z, at subtask 1)",
             "      subtask 1: watermark 1970-01-01T00:00:02.5Z, committed 1970-01-01T00:00:02Z, held 2",
             "  waiting for blue-1, gate orders, subtask 1: frontier 1970-01-01T00:00:01Z < 1970-01-01T00:01:00Z (watermark \
              1970-01-01T00:00:01.5Z, 2 held)",
@@ -169,6 +170,7 @@ fn json_has_numbers_for_times_and_null_where_there_is_none() {
         (&gate["late"], &gate["untimed"], &gate["future"], &gate["frontier"]),
         (&1.into(), &2.into(), &3.into(), &1000.into())
     );
+    assert_eq!(gate["furthest"], serde_json::json!({"subtask": 1, "time": 4_102_444_800_000_i64}));
     assert_eq!(
         (&json["waiting"][0]["for"], &json["waiting"][0]["member"]),
         (&"Acknowledgement".into(), &"blue-1".into())

@@ -103,11 +103,15 @@ fn tell_member(text: &mut String, member: &MemberView) {
 }
 
 fn tell_gate(text: &mut String, gate: &GateView) {
+    let far = gate.furthest.as_ref().map_or_else(String::new, |far| {
+        let (time, subtask) = (time(far.time, "-"), far.subtask);
+        format!(", dated too far in the future {} (up to {time}, at subtask {subtask})", gate.future)
+    });
     line(
         text,
         1,
         &format!(
-            "gate {}: {}/{} subtasks, watermark {}, committed {}, emitted {}, discarded {}, held {}, late {}",
+            "gate {}: {}/{} subtasks, watermark {}, committed {}, emitted {}, discarded {}, held {}, late {}{far}",
             gate.gate,
             gate.ready,
             gate.parallelism,

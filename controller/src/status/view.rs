@@ -72,7 +72,15 @@ pub(crate) struct GateView {
     pub(crate) late: u64,
     pub(crate) untimed: u64,
     pub(crate) future: u64,
+    /// The record from the far future that is dated furthest.
+    pub(crate) furthest: Option<FarView>,
     pub(crate) slowest: Vec<SlowView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FarView {
+    pub(crate) subtask: u32,
+    pub(crate) time: Millis,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -211,6 +219,7 @@ impl GateView {
             late,
             untimed,
             future,
+            furthest: gate.furthest.map(|far| FarView { subtask: far.subtask, time: far.time.finite() }),
             slowest: gate
                 .slowest
                 .iter()

@@ -338,6 +338,7 @@ fn essence(report: &Report, unsettled: bool) -> Report {
         emitted: 0,
         discarded: 0,
         odd: [0; 3],
+        furthest: None,
         slowest: Vec::new(),
         ..gate.clone()
     };

@@ -38,13 +38,15 @@ pub struct AgentConfig {
 
 /// `tidegate.late-policy`.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Late {
     /// Emit, and count.
     #[default]
     Emit,
     /// Drop, and count.
     Drop,
+    /// Send to a stream of their own, and count.
+    SideOutput,
 }
 
 /// `tidegate.hand-over`.
@@ -119,6 +121,7 @@ impl AgentConfig {
             late: match self.late_policy {
                 Late::Emit => LatePolicy::Emit,
                 Late::Drop => LatePolicy::Drop,
+                Late::SideOutput => LatePolicy::SideOutput,
             },
             lateness_ms: i64::from(self.lateness_ms),
             ..Settings::default()

@@ -152,7 +152,9 @@ extern "system" fn Java_io_tidegate_flink_internal_Native_subtaskAdmit<'l>(
 ) -> jint {
     env.with_env(|env| {
         SUBTASKS.with(handle, |subtask| {
-            with_out(env, &out, |out| Ok(jint::from(subtask.admit(timestamp, size, out)?)))
+            with_out(env, &out, |out| {
+                Ok(jint::from(subtask.admit(timestamp, size, tidegate_agent::now(), out)?))
+            })
         })
     })
     .resolve::<Throw>()

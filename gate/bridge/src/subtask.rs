@@ -28,6 +28,10 @@ pub const LATE_EMIT: i8 = 3;
 pub const LATE_DROP: i8 = 4;
 /// Held by another member, and still nobody has said whose it is.
 pub const HOLD_INHERITED: i8 = 5;
+/// See [`HOLD`].
+pub const LATE_SIDE_OUTPUT: i8 = 6;
+/// See [`HOLD`].
+pub const LATE_DISCARD: i8 = 7;
 
 /// The configuration of a subtask.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,6 +56,8 @@ pub struct SubtaskConfig {
 pub struct SubtaskHandle {
     config: SubtaskConfig,
     machine: Option<Subtask<u32>>,
+    /// The machine knows what the clock says, so that a lease ends where no timestamp is believed any more.
+    clocked: bool,
     effects: Vec<Effect<u32>>,
 }
 
@@ -60,6 +66,7 @@ struct Counters {
     late: u64,
     untimed: u64,
     future: u64,
+    future_time: Option<i64>,
     held: u64,
     epoch: Option<u64>,
     boundary: Option<i64>,
@@ -73,6 +80,8 @@ fn code(disposition: Disposition) -> i8 {
         Disposition::Discard => DISCARD,
         Disposition::LateEmit => LATE_EMIT,
         Disposition::LateDrop => LATE_DROP,
+        Disposition::LateSideOutput => LATE_SIDE_OUTPUT,
+        Disposition::LateDiscard => LATE_DISCARD,
     }
 }
 
@@ -103,7 +112,7 @@ impl SubtaskHandle {
                 "ConfigInvalid: tidegate.max-ahead = {ahead} ms: it must be above 0"
             )));
         }
-        Ok(SubtaskHandle { config, machine: None, effects: Vec::new() })
+        Ok(SubtaskHandle { config, machine: None, clocked: false, effects: Vec::new() })
     }
 
     /// Restores its state, from nothing when there are no headers. A negative size marks a record that was inherited when
@@ -182,7 +191,8 @@ impl SubtaskHandle {
     }
 
     fn lease(&mut self, out: &mut [i64; OUT]) -> Result<(), Error> {
-        (out[0], out[1], out[2]) = match self.machine()?.lease() {
+        let clocked = self.clocked;
+        (out[0], out[1], out[2]) = match self.machine()?.lease().filter(|_| clocked) {
             Some(lease) => {
                 (lease.from.as_millis(), lease.until.as_millis(), i64::from(code(lease.disposition)))
             }
@@ -191,9 +201,18 @@ impl SubtaskHandle {
         Ok(())
     }
 
-    /// One record; returns its disposition, and in `out[3]` the event time that it counts with.
-    pub fn admit(&mut self, timestamp: i64, bytes: i32, out: &mut [i64; OUT]) -> Result<i8, Error> {
+    /// One record; returns its disposition, and in `out[3]` the event time that it counts with. The clock tells records that
+    /// are dated far in the future from others.
+    pub fn admit(
+        &mut self,
+        timestamp: i64,
+        bytes: i32,
+        now: WallTime,
+        out: &mut [i64; OUT],
+    ) -> Result<i8, Error> {
         let bytes = u64::from(bytes.unsigned_abs());
+        self.effects = self.step(Event::Clock(now))?;
+        self.clocked = true;
         let effects = self.step(Event::Record { time: time(timestamp), bytes, record: 0 })?;
         let disposition = match effects.first() {
             Some(Effect::Dispose(disposition, _)) => code(*disposition),
@@ -324,6 +343,7 @@ impl SubtaskHandle {
             late: counts.late,
             untimed: counts.untimed,
             future: counts.future,
+            future_time: counts.future_time.map(EventTime::as_millis),
             held: machine.held().len() as u64,
             epoch: order.map(|order| order.epoch.0),
             boundary,

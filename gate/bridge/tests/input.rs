@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tidegate_bridge::Error;
-use tidegate_bridge::subtask::{DISCARD, EMIT, HOLD, HOLD_INHERITED, OUT, SubtaskHandle};
+use tidegate_bridge::subtask::{DISCARD, EMIT, HOLD, HOLD_INHERITED, LATE_DISCARD, OUT, SubtaskHandle};
 use tidegate_protocol::time::WallTime;
 
 const ORDERS: [&str; 5] = [
@@ -151,8 +151,8 @@ fn make(subtask: &mut SubtaskHandle, call: &Call) -> Result<(), Error> {
     let mut out = [0; OUT];
     match call {
         Call::Admit(millis, bytes) => {
-            let disposition = subtask.admit(*millis, *bytes, &mut out)?;
-            assert!((HOLD..HOLD_INHERITED).contains(&disposition));
+            let disposition = subtask.admit(*millis, *bytes, WallTime::from_millis(1_000), &mut out)?;
+            assert!((HOLD..=LATE_DISCARD).contains(&disposition) && disposition != HOLD_INHERITED);
         }
         Call::HeldBytes(bytes) => subtask.held_bytes(*bytes)?,
         Call::Account(emitted, emitted_high, discarded, discarded_high) => {
@@ -164,7 +164,7 @@ fn make(subtask: &mut SubtaskHandle, call: &Call) -> Result<(), Error> {
             let held: Value = serde_json::from_slice(&subtask.counters()?).unwrap();
             let dispositions = subtask.order(&damaged(ORDERS[*which], damage), &mut out)?;
             assert_eq!(dispositions.len() as u64, held["held"].as_u64().unwrap(), "one per held record");
-            assert!(dispositions.iter().all(|disposition| (HOLD..=HOLD_INHERITED).contains(disposition)));
+            assert!(dispositions.iter().all(|disposition| (HOLD..=LATE_DISCARD).contains(disposition)));
         }
         Call::Snapshot(checkpoint, now) => {
             let header = subtask.snapshot(*checkpoint, WallTime::from_millis(*now))?;
@@ -175,7 +175,7 @@ fn make(subtask: &mut SubtaskHandle, call: &Call) -> Result<(), Error> {
             subtask.restore(&[damaged(HEADER, damage)], times, sizes, &mut out)?;
         }
     }
-    let passes = [EMIT, DISCARD].map(i64::from).contains(&out[2]);
+    let passes = [EMIT, DISCARD, LATE_DISCARD].map(i64::from).contains(&out[2]);
     assert!(out[0] >= out[1] || passes, "a lease in which records are held: {out:?}");
     Ok(())
 }

@@ -13,6 +13,7 @@ use tidegate_protocol::time::{EventTime, WallTime};
 const BLUE: Member = Member::new(Color::Blue, 1);
 const GREEN: Member = Member::new(Color::Green, 1);
 const NOW: WallTime = WallTime::from_millis(0);
+const DAY: i64 = 86_400_000;
 
 fn config(color: &str) -> Value {
     json!({
@@ -65,11 +66,11 @@ fn before_the_first_order_everything_is_held_and_there_is_no_lease() {
     blue.restore(&[], &[], &[], &mut out).unwrap();
     assert!(out[0] > out[1], "a lease: {out:?}");
     assert_eq!(out[3], 0, "not from another member");
-    assert_eq!(blue.admit(5, 10, &mut out).unwrap(), HOLD);
+    assert_eq!(blue.admit(5, 10, NOW, &mut out).unwrap(), HOLD);
     assert_eq!(blue.watermark(4, &mut out).unwrap(), NONE);
     assert!(!blue.idle(true, NOW).unwrap() && !blue.finish().unwrap());
     assert_eq!(blue.order(&order(&first(), BLUE), &mut out).unwrap(), [EMIT]);
-    assert_eq!((out[0], out[1], out[2]), (i64::MIN + 1, i64::MAX, i64::from(EMIT)));
+    assert_eq!((out[0], out[1], out[2]), (i64::MIN + 1, DAY + 6, i64::from(EMIT)));
     assert_eq!((out[3], out[4]), (4, 1), "the watermark, then idleness");
     assert!(blue.finish().unwrap());
 }
@@ -106,16 +107,30 @@ fn a_watermark_that_was_never_set_says_nothing() {
 fn a_lease_ends_at_the_boundary_and_what_lies_beyond_is_held() {
     let (mut blue, mut out) = (restored("blue", &[], &[], &[]), [0; OUT]);
     blue.order(&order(&proposed(100), BLUE), &mut out).unwrap();
+    assert_eq!(blue.admit(99, 1, NOW, &mut out).unwrap(), EMIT);
     assert_eq!((out[1], out[2]), (100, i64::from(EMIT)));
-    assert_eq!((blue.admit(99, 1, &mut out).unwrap(), blue.admit(100, 1, &mut out).unwrap()), (EMIT, HOLD));
+    assert_eq!(blue.admit(100, 1, NOW, &mut out).unwrap(), HOLD);
     let mut green = restored("green", &[], &[], &[]);
     green.order(&order(&proposed(100), GREEN), &mut out).unwrap();
     assert_eq!(
-        (green.admit(99, 1, &mut out).unwrap(), green.admit(100, 1, &mut out).unwrap()),
+        (green.admit(99, 1, NOW, &mut out).unwrap(), green.admit(100, 1, NOW, &mut out).unwrap()),
         (DISCARD, HOLD)
     );
     assert_eq!((out[0], out[1], out[2]), (1, 0, i64::from(HOLD)), "no lease near a record that is held");
     assert_eq!(status(&mut green)["reply"], json!({"attempt": 1, "acknowledged": true, "high": i64::MIN}));
+}
+
+/// F7: without a watermark, and without `max-ahead`.
+#[test]
+fn a_record_of_the_far_future_is_told_apart_from_the_first_one_on() {
+    let (mut blue, mut out) = (restored("blue", &[], &[], &[]), [0; OUT]);
+    blue.order(&order(&first(), BLUE), &mut out).unwrap();
+    assert!(out[0] > out[1], "a lease before the clock is known: {out:?}");
+    assert_eq!((blue.admit(DAY + 1, 1, NOW, &mut out).unwrap(), out[3]), (EMIT, i64::MIN));
+    assert_eq!(out[1], DAY + 1);
+    let counters: Value = serde_json::from_slice(&blue.counters().unwrap()).unwrap();
+    assert_eq!((&counters["future"], &counters["future_time"]), (&json!(1), &json!(DAY + 1)));
+    assert_eq!(status(&mut blue)["future_time"], DAY + 1);
 }
 
 #[test]
@@ -134,7 +149,7 @@ fn a_record_without_a_time_counts_with_the_watermark() {
     let (mut blue, mut out) = (restored("blue", &[], &[], &[]), [0; OUT]);
     blue.order(&order(&first(), BLUE), &mut out).unwrap();
     blue.watermark(41, &mut out).unwrap();
-    assert_eq!((blue.admit(NONE, 1, &mut out).unwrap(), out[3]), (EMIT, 42));
+    assert_eq!((blue.admit(NONE, 1, NOW, &mut out).unwrap(), out[3]), (EMIT, 42));
     let counters: Value = serde_json::from_slice(&blue.counters().unwrap()).unwrap();
     assert_eq!((&counters["untimed"], &counters["epoch"]), (&json!(1), &json!(1)));
 }
@@ -142,21 +157,21 @@ fn a_record_without_a_time_counts_with_the_watermark() {
 #[test]
 fn the_bound_counts_records_and_bytes_that_are_told_later() {
     let (mut blue, mut out) = (restored("blue", &[], &[], &[]), [0; OUT]);
-    blue.admit(1, 0, &mut out).unwrap();
+    blue.admit(1, 0, NOW, &mut out).unwrap();
     assert!(!blue.is_full().unwrap());
     blue.held_bytes(1000).unwrap();
     assert!(blue.is_full().unwrap());
     blue.held_bytes(10).unwrap();
     assert!(!blue.is_full().unwrap());
-    blue.admit(2, 0, &mut out).unwrap();
-    blue.admit(3, 0, &mut out).unwrap();
+    blue.admit(2, 0, NOW, &mut out).unwrap();
+    blue.admit(3, 0, NOW, &mut out).unwrap();
     assert!(blue.is_full().unwrap(), "three records");
 }
 
 #[test]
 fn records_held_by_another_member_wait_until_somebody_says_whose_they_are() {
     let mut blue = restored("blue", &[], &[], &[]);
-    blue.admit(5, 1, &mut [0; OUT]).unwrap();
+    blue.admit(5, 1, NOW, &mut [0; OUT]).unwrap();
     let header = blue.snapshot(7, NOW).unwrap();
     let (mut green, mut out) = (opened("green"), [0; OUT]);
     green.restore(std::slice::from_ref(&header), &[5], &[1], &mut out).unwrap();
@@ -183,7 +198,8 @@ fn each_bad_call_has_its_error() {
     let out = &mut [0; OUT];
     let mut blue = opened("blue");
     assert!(
-        message(blue.admit(1, 1, out)).starts_with("BadCall: gate orders, subtask 0 was not restored yet")
+        message(blue.admit(1, 1, NOW, out))
+            .starts_with("BadCall: gate orders, subtask 0 was not restored yet")
     );
     assert!(message(blue.status()).starts_with("BadCall"));
     assert!(

@@ -179,12 +179,12 @@ pub fn only_late_records_are_lost_at_a_reclaim(record: usize, late: bool) -> Res
     if late { Ok(()) } else { Err(format!("record {record} is lost at a reclaim, and was not late")) }
 }
 
-/// With `max-ahead`, a record of the far future blocks no cutover.
+/// A record of the far future blocks no cutover.
 pub fn a_record_of_the_far_future_blocks_nothing(refusal: &str) -> Result<(), Violation> {
     if refusal != "FarFuture" {
         return Ok(());
     }
-    Err("a cutover is refused because of a record of the far future, and max-ahead is set".to_owned())
+    Err("a cutover is refused because of a record of the far future".to_owned())
 }
 
 /// A member that owns or has owned event time, and lives on, is never refused for what it was first started from.

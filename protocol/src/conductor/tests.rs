@@ -46,6 +46,7 @@ fn gate(high: i64) -> GateReport {
         emitted: 0,
         discarded: 0,
         odd: [0; 3],
+        furthest: None,
         slowest: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Evidence;
 use crate::identity::{CheckpointId, Epoch, Origin};
 use crate::order::Question;
-use crate::report::{GateReport, NAMED, Replies, SlowSubtask};
+use crate::report::{FarRecord, GateReport, NAMED, Replies, SlowSubtask};
 use crate::subtask::Status;
 use crate::time::EventTime;
 
@@ -197,6 +197,13 @@ impl Gate {
         slowest
     }
 
+    fn furthest(&self) -> Option<FarRecord> {
+        let far = self.subtasks.iter().filter_map(|(subtask, execution)| {
+            Some(FarRecord { subtask: *subtask, time: execution.status.as_ref()?.future_time? })
+        });
+        far.max_by_key(|far| far.time)
+    }
+
     pub(super) fn report(&self, question: Option<Question>) -> GateReport {
         let highest = |of: fn(&Status) -> EventTime| self.statuses().map(of).max().unwrap_or(EventTime::MIN);
         let count = |of: fn(&Status) -> bool| self.statuses().map(|status| u32::from(of(status))).sum();
@@ -218,6 +225,7 @@ impl Gate {
             emitted: sum(|status| status.emitted),
             discarded: sum(|status| status.discarded),
             odd: [sum(|status| status.odd[0]), sum(|status| status.odd[1]), sum(|status| status.odd[2])],
+            furthest: self.furthest(),
             slowest: self.slowest(),
         }
     }

@@ -51,6 +51,8 @@ pub struct Status {
     pub discarded: u64,
     /// How many were late, without a time, and from the far future.
     pub odd: [u64; 3],
+    /// What the last one from the far future was dated.
+    pub future_time: Option<EventTime>,
 }
 
 impl Reply {
@@ -79,7 +81,7 @@ impl Status {
 impl<R> Subtask<R> {
     /// What this subtask tells its agent now.
     pub fn status(&self) -> Status {
-        let Counts { emitted, discarded, late, untimed, future } = self.counts;
+        let Counts { emitted, discarded, late, untimed, future, future_time } = self.counts;
         Status {
             epoch: self.order.as_ref().map(|order| order.epoch),
             known: self.known,
@@ -96,6 +98,7 @@ impl<R> Subtask<R> {
             emitted,
             discarded,
             odd: [late, untimed, future],
+            future_time,
         }
     }
 }

@@ -11,7 +11,7 @@ use tidegate_protocol::identity::{
 };
 use tidegate_protocol::member::{Event, Evidence};
 use tidegate_protocol::order::{Disposition, Inherited, Order, Question, Side, Span};
-use tidegate_protocol::report::{GateReport, Replies, Report, SlowSubtask, Trouble};
+use tidegate_protocol::report::{FarRecord, GateReport, Replies, Report, SlowSubtask, Trouble};
 use tidegate_protocol::request::Request;
 use tidegate_protocol::subtask::{Header, Reply, Status};
 use tidegate_protocol::time::{EventTime, WallTime, When};
@@ -93,10 +93,11 @@ fn answer() -> impl Strategy<Value = Answer> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    (hand_over(), any::<bool>(), 0..=i64::MAX, any::<[u64; 3]>(), any::<u32>()).prop_map(
-        |(hand_over, drop, lateness_ms, [propose, finish, path], tries)| Settings {
+    let late = prop::sample::select(vec![LatePolicy::Emit, LatePolicy::Drop, LatePolicy::SideOutput]);
+    (hand_over(), late, 0..=i64::MAX, any::<[u64; 3]>(), any::<u32>()).prop_map(
+        |(hand_over, late, lateness_ms, [propose, finish, path], tries)| Settings {
             hand_over,
-            late: if drop { LatePolicy::Drop } else { LatePolicy::Emit },
+            late,
             lateness_ms,
             propose_deadline_ms: propose,
             finish_deadline_ms: finish,
@@ -191,9 +192,10 @@ fn gate_report() -> impl Strategy<Value = GateReport> {
         [time(), time(), time(), time(), time()],
         option::of(any::<u64>()),
         any::<[u64; 6]>(),
+        option::of((any::<u32>(), time()).prop_map(|(subtask, time)| FarRecord { subtask, time })),
         vec(slow(), 0..4),
     )
-        .prop_map(|(numbers, replies, times, committed, counts, slowest)| {
+        .prop_map(|(numbers, replies, times, committed, counts, furthest, slowest)| {
             let [parallelism, ready, ended, idle, full] = numbers;
             let [emitted_high, discarded_high, watermark_low, watermark_high, frontier] = times;
             let [held, emitted, discarded, late, untimed, future] = counts;
@@ -214,6 +216,7 @@ fn gate_report() -> impl Strategy<Value = GateReport> {
                 emitted,
                 discarded,
                 odd: [late, untimed, future],
+                furthest,
                 slowest,
             }
         })
@@ -297,6 +300,8 @@ pub(crate) fn order() -> impl Strategy<Value = Order> {
         Disposition::Discard,
         Disposition::LateEmit,
         Disposition::LateDrop,
+        Disposition::LateSideOutput,
+        Disposition::LateDiscard,
     ]);
     let span = (time(), disposition).prop_map(|(since, disposition)| Span { since, disposition });
     let question = (count(), time(), any::<bool>()).prop_map(|(attempt, at, from)| Question {
@@ -323,12 +328,12 @@ fn status() -> impl Strategy<Value = Status> {
         (option::of(count()), count(), origin(), option::of(reply)),
         [time(), time(), time()],
         any::<[bool; 3]>(),
-        any::<[u64; 6]>(),
+        (any::<[u64; 6]>(), option::of(time())),
         vec((any::<u64>().prop_map(CheckpointId), time()), 0..3),
     )
         .prop_map(|((epoch, known, origin, reply), times, [idle, ended, full], counts, snapshots)| {
             let [emitted_high, discarded_high, watermark] = times;
-            let [held, emitted, discarded, late, untimed, future] = counts;
+            let ([held, emitted, discarded, late, untimed, future], future_time) = counts;
             Status {
                 epoch: epoch.map(Epoch),
                 known: Epoch(known),
@@ -345,6 +350,7 @@ fn status() -> impl Strategy<Value = Status> {
                 emitted,
                 discarded,
                 odd: [late, untimed, future],
+                future_time,
             }
         })
 }

@@ -107,6 +107,7 @@ fn seen(member: Member, gates: &[Gate]) -> Seen {
             emitted: 0,
             discarded: 0,
             odd: [0; 3],
+            furthest: None,
             slowest: Vec::new(),
         };
         (format!("gate-{index}"), report)

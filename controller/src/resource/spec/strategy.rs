@@ -141,12 +141,14 @@ pub(crate) enum HandOver {
 
 /// What becomes of records below what is settled: `emit` or `drop`, counted in any case. `emit` when left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum LatePolicy {
     /// They are emitted.
     Emit,
     /// They are dropped.
     Drop,
+    /// They go to the stream that the job has for them.
+    SideOutput,
 }
 
 impl Default for Proof {

@@ -432,7 +432,14 @@ impl Task {
         for effect in effects {
             match effect {
                 Effect::Dispose(Disposition::Emit | Disposition::LateEmit, record) => self.open.push(record),
-                Effect::Dispose(Disposition::Discard | Disposition::LateDrop | Disposition::Hold, _)
+                Effect::Dispose(
+                    Disposition::Discard
+                    | Disposition::LateDrop
+                    | Disposition::LateSideOutput
+                    | Disposition::LateDiscard
+                    | Disposition::Hold,
+                    _,
+                )
                 | Effect::Watermark(_)
                 | Effect::Idle(_) => {}
             }

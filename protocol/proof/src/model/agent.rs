@@ -22,7 +22,7 @@ impl Agent {
 
 /// A status without what decides nothing: two of them that differ only there are one.
 fn plain(status: Status) -> Status {
-    Status { emitted: 0, discarded: 0, odd: [0; 3], ..status }
+    Status { emitted: 0, discarded: 0, odd: [0; 3], future_time: None, ..status }
 }
 
 impl Run<'_> {

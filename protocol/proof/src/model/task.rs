@@ -192,8 +192,8 @@ impl Run<'_> {
             ledger.behind[id] |= !item.on_time || item.rested;
         });
         let excused = match disposition {
-            Disposition::LateEmit | Disposition::LateDrop => late,
-            Disposition::Emit | Disposition::Discard | Disposition::Hold => true,
+            Disposition::LateEmit | Disposition::LateDrop | Disposition::LateSideOutput => late,
+            Disposition::Emit | Disposition::Discard | Disposition::LateDiscard | Disposition::Hold => true,
         };
         self.must(
             "only late records meet the late policy",
@@ -210,7 +210,11 @@ impl Run<'_> {
                     Sink::ExactlyOnce | Sink::CommitterUnheard => task.open.push(item),
                 }
             }
-            Disposition::Discard | Disposition::LateDrop | Disposition::Hold => {}
+            Disposition::Discard
+            | Disposition::LateDrop
+            | Disposition::LateSideOutput
+            | Disposition::LateDiscard
+            | Disposition::Hold => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tidegate_protocol::identity::{CheckpointId, Member};
 use tidegate_protocol::member::{Config, Event};
 use tidegate_protocol::subtask::{self, Header, Held, Limits, Status};
-use tidegate_protocol::time::EventTime;
+use tidegate_protocol::time::{EventTime, WallTime};
 
 use super::agent::Agent;
 use super::clock::Clock;
@@ -119,6 +119,8 @@ pub struct Burst {
     pub fast: bool,
 }
 
+/// See decision 31.
+const DAY_MS: i64 = 86_400_000;
 /// How many snapshots are kept for those who start from an old one.
 const SNAPSHOTS: usize = 6;
 
@@ -159,6 +161,8 @@ impl Job {
         let many = partitions.len();
         let mut order = (0..many).map(|offset| partitions[(burst.partition + offset) % many]);
         let Some(partition) = order.find(|partition| readable(*partition)) else { return Ok(()) };
+        let wall = self.clock.at(now);
+        self.tasks[at].step(subtask::Event::Clock(wall), out)?;
         for _ in 0..burst.records {
             let task = &self.tasks[at];
             let next = log.partitions[partition].records.get(self.read[partition]);
@@ -170,7 +174,7 @@ impl Job {
                 self.wake(at, now, out)?;
             }
             self.read[partition] += 1;
-            let item = self.item(at, partition, record);
+            let item = self.item(at, partition, record, wall);
             self.tasks[at].record(item, burst.fast, out)?;
         }
         Ok(())
@@ -182,12 +186,17 @@ impl Job {
         reader.map_or(EventTime::MIN, |task| task.watermark).max(self.passed[partition])
     }
 
-    fn item(&self, at: usize, partition: usize, record: &Record) -> Item {
+    fn item(&self, at: usize, partition: usize, record: &Record, wall: WallTime) -> Item {
         let (time, watermark) = (EventTime::from_millis(record.time), self.tasks[at].watermark);
         let passed = watermark.max(self.passed[partition]);
         let late = time < passed.plus(-self.lateness_ms) || time < self.rested[partition];
-        let ahead = self.limits.max_ahead_ms.filter(|_| watermark > EventTime::MIN);
-        let far = ahead.is_some_and(|ahead| time > watermark.plus(ahead));
+        let far = match (self.limits.max_ahead_ms, watermark > EventTime::MIN) {
+            (Some(ahead), true) => time > watermark.plus(ahead),
+            (_, known) => {
+                let above = |since: EventTime| time > since.plus(DAY_MS);
+                above(EventTime::from(wall)) && (!known || above(watermark))
+            }
+        };
         Item { id: record.id, time, stamp: record.stamp, on_time: time >= passed, late, far }
     }
 

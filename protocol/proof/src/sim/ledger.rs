@@ -164,13 +164,14 @@ impl Ledger {
         account.late_in |= u64::from(late) << bit(job);
         account.tardy_in |= u64::from(late || !item.on_time) << bit(job);
         match disposition {
-            Disposition::LateEmit | Disposition::LateDrop => {
+            Disposition::LateEmit | Disposition::LateDrop | Disposition::LateSideOutput => {
                 tally.late += 1;
-                account.dropped |= disposition == Disposition::LateDrop;
-                tally.dropped += u64::from(disposition == Disposition::LateDrop);
+                let dropped = disposition != Disposition::LateEmit;
+                account.dropped |= dropped;
+                tally.dropped += u64::from(dropped);
                 properties::only_late_records_meet_the_late_policy(record, late)
             }
-            Disposition::Emit | Disposition::Discard | Disposition::Hold => Ok(()),
+            Disposition::Emit | Disposition::Discard | Disposition::LateDiscard | Disposition::Hold => Ok(()),
         }
     }
 

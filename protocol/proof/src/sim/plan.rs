@@ -122,7 +122,7 @@ impl Plan {
             limits: Limits {
                 hold_records: if one_in(rng, 4) { rng.u64(2..12) } else { 1_000_000 },
                 hold_bytes: 1 << 40,
-                max_ahead_ms: (poison || one_in(rng, 8)).then_some(20_000),
+                max_ahead_ms: (if poison { savepoints } else { one_in(rng, 8) }).then_some(20_000),
                 idle_after_ms: 300,
             },
             green_from_start: one_in(rng, 5),
@@ -157,7 +157,11 @@ impl Plan {
 fn settings(rng: &mut Rng, reclaim: bool) -> Settings {
     Settings {
         hand_over: if rng.bool() { HandOver::Ordered } else { HandOver::Overlapped },
-        late: if one_in(rng, 4) { LatePolicy::Drop } else { LatePolicy::Emit },
+        late: match (one_in(rng, 4), reclaim) {
+            (true, true) => LatePolicy::SideOutput,
+            (true, false) => LatePolicy::Drop,
+            (false, _) => LatePolicy::Emit,
+        },
         lateness_ms: if reclaim && rng.bool() { 2_000 } else { [0, 0, 400, 2_000][rng.usize(..4)] },
         propose_deadline_ms: rng.u64(800..4_000),
         finish_deadline_ms: 20_000,

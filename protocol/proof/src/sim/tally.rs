@@ -58,8 +58,6 @@ tally! {
     untimed,
     /// Records of the far future.
     poisoned,
-    /// Seeds in which a record of the far future came before there was a watermark to judge it by.
-    unjudged,
     /// Records held when their task was restored.
     restored_held,
     /// Records that were written again after a failure, visible twice in an at-least-once sink.

@@ -66,8 +66,6 @@ pub struct Task {
     pub ended: bool,
     /// It has ended, and its last snapshot is complete: it hears nothing any more.
     pub finished: bool,
-    /// A record of the far future came before there was a watermark to judge it by.
-    pub unjudged: bool,
     lease: Option<Lease>,
     passed: Passed,
     effects: Vec<Effect<Item>>,
@@ -100,7 +98,6 @@ impl Task {
             idle: false,
             ended: false,
             finished: false,
-            unjudged: false,
             lease: None,
             passed: Passed::default(),
             effects: Vec::new(),
@@ -110,7 +107,6 @@ impl Task {
 
     /// A record arrives: on the fast path when the lease covers it and `fast` says so.
     pub fn record(&mut self, item: Item, fast: bool, out: &mut Vec<Disposed>) -> Result<(), Violation> {
-        self.unjudged |= item.stamp == Stamp::Poison && self.watermark == EventTime::MIN;
         if fast
             && item.stamp != Stamp::Nothing
             && let Some(lease) = self.lease

@@ -57,9 +57,6 @@ pub struct World {
     doomed: bool,
     /// The number of a job whose checkpoints fail, and when it fails itself.
     frail: Option<(u8, u64)>,
-    /// A record of the far future came before its subtask had a watermark, and counts with its own time: `max-ahead` says
-    /// nothing of it then.
-    unjudged: bool,
     /// Until then no job reads: they start slowly.
     halted_until: u64,
     /// When the document that somebody has replaced is restored.
@@ -114,7 +111,6 @@ impl World {
             dead: None,
             doomed: false,
             frail: None,
-            unjudged: false,
             halted_until: 0,
             restored_at: 0,
             started: 0,
@@ -164,7 +160,6 @@ impl World {
         self.store.away_until = 0;
         self.restore_document();
         self.come_to_rest()?;
-        self.tally.unjudged += u64::from(self.unjudged);
         self.tally.wide += u64::from(self.plan.size == Size::Wide);
         self.tally.long += u64::from(self.tally.done >= 10);
         self.ledger.close(&mut self.tally)

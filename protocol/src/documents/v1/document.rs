@@ -51,6 +51,7 @@ enum HandOverV1 {
 enum LatePolicyV1 {
     Emit,
     Drop,
+    SideOutput,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -310,6 +311,7 @@ impl From<&Settings> for SettingsV1 {
             late: match settings.late {
                 LatePolicy::Emit => LatePolicyV1::Emit,
                 LatePolicy::Drop => LatePolicyV1::Drop,
+                LatePolicy::SideOutput => LatePolicyV1::SideOutput,
             },
             lateness_ms: settings.lateness_ms,
             propose_deadline_ms: settings.propose_deadline_ms,
@@ -327,6 +329,7 @@ impl From<SettingsV1> for Settings {
             late: match settings.late {
                 LatePolicyV1::Emit => LatePolicy::Emit,
                 LatePolicyV1::Drop => LatePolicy::Drop,
+                LatePolicyV1::SideOutput => LatePolicy::SideOutput,
             },
             lateness_ms: settings.lateness_ms,
             propose_deadline_ms: settings.propose_deadline_ms,

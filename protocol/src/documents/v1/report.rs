@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Time, to_bytes, unique_keys};
 use crate::documents::{Error, read_v1};
 use crate::identity::{Attempt, CheckpointId, Epoch, Incarnation, Member, Origin};
-use crate::report::{GateReport, Replies, Report, SlowSubtask, Trouble};
+use crate::report::{FarRecord, GateReport, Replies, Report, SlowSubtask, Trouble};
 use crate::time::WallTime;
 
 #[derive(Serialize, Deserialize)]
@@ -53,7 +53,15 @@ struct GateV1 {
     late: u64,
     untimed: u64,
     future: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    furthest: Option<FarV1>,
     slowest: Vec<SlowV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FarV1 {
+    subtask: u32,
+    time: Time,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,6 +151,7 @@ impl From<&GateReport> for GateV1 {
             late,
             untimed,
             future,
+            furthest: gate.furthest.map(|far| FarV1 { subtask: far.subtask, time: Time(far.time) }),
             slowest: gate.slowest.iter().map(SlowV1::from).collect(),
         }
     }
@@ -172,6 +181,7 @@ impl From<GateV1> for GateReport {
             emitted: gate.emitted,
             discarded: gate.discarded,
             odd: [gate.late, gate.untimed, gate.future],
+            furthest: gate.furthest.map(|far| FarRecord { subtask: far.subtask, time: far.time.0 }),
             slowest: gate.slowest.into_iter().map(SlowSubtask::from).collect(),
         }
     }

@@ -192,10 +192,7 @@ impl World {
         };
         let active = document.active().member;
         let standby = self.jobs.iter().map(|job| job.member).find(|member| *member != active);
-        let mut found = Ok(());
-        if !self.unjudged {
-            found = properties::a_record_of_the_far_future_blocks_nothing(code);
-        }
+        let mut found = properties::a_record_of_the_far_future_blocks_nothing(code);
         if let Some(standby) = standby {
             let has_owned = self.owners.contains(&standby);
             found = found.and(properties::a_former_owner_is_not_refused(code, standby, has_owned));

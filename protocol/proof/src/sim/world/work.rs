@@ -21,7 +21,6 @@ impl World {
         job.read(&self.log, at, burst, self.now, &mut disposed)?;
         let task = &job.tasks[at];
         self.tally.woken += u64::from(idle && !task.idle);
-        self.unjudged |= task.unjudged;
         self.tally.full += u64::from(task.machine.is_full());
         self.account(index, disposed)
     }

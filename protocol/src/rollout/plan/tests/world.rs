@@ -451,6 +451,7 @@ fn report(
         emitted: 0,
         discarded: 0,
         odd: [0; 3],
+        furthest: None,
         slowest: Vec::new(),
     };
     Report {

@@ -2,9 +2,11 @@ package io.tidegate.flink;
 
 import io.tidegate.flink.internal.Evidence;
 import io.tidegate.flink.internal.GateGraph;
+import io.tidegate.flink.internal.GateShape;
 import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.util.OutputTag;
 
 /**
  * A gate anywhere in a stream: of the two jobs that share a rollout, exactly one lets a record
@@ -19,12 +21,10 @@ import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
  * @param <T> the records
  */
 public final class Gate<T> {
-    private final String name;
-    private final SerializableTimestampAssigner<T> timestamps;
+    private final GateShape<T> shape;
 
-    private Gate(String name, SerializableTimestampAssigner<T> timestamps) {
-        this.name = name;
-        this.timestamps = timestamps;
+    private Gate(GateShape<T> shape) {
+        this.shape = shape;
     }
 
     /**
@@ -49,7 +49,7 @@ public final class Gate<T> {
 
     /** A gate that is still to be added to a stream. */
     public static <T> Gate<T> named(String name) {
-        return new Gate<>(name, null);
+        return new Gate<>(GateShape.named(name));
     }
 
     /**
@@ -59,13 +59,44 @@ public final class Gate<T> {
      *     records keep the timestamps they have
      */
     public Gate<T> timestamps(SerializableTimestampAssigner<T> timestamps) {
-        return new Gate<>(name, timestamps);
+        return new Gate<>(shape.timestamps(timestamps));
+    }
+
+    /**
+     * A gate that sends late records to a side output when the rollout's {@code
+     * tidegate.late-policy} is {@code side-output}; read them with {@code getSideOutput} from what
+     * {@link #addTo} returns.
+     */
+    public Gate<T> lateRecords(OutputTag<T> tag) {
+        return new Gate<>(shape.late(tag));
+    }
+
+    /**
+     * A gate that sends to a side output what this version would have written: the records that it
+     * discards because the other version owns their event time. Not among them are late ones, and
+     * those that the other version held in the snapshot that this one was started from. What is
+     * held goes there, or on, when it is decided.
+     */
+    public Gate<T> preview(OutputTag<T> tag) {
+        return new Gate<>(shape.preview(tag));
     }
 
     /**
      * @throws TidegateException as {@link #wrap(DataStream, String)}
      */
     public SingleOutputStreamOperator<T> addTo(DataStream<T> stream) {
-        return GateGraph.gate(stream, name, Evidence.CHECKPOINT, timestamps);
+        return GateGraph.gate(stream, shape, Evidence.CHECKPOINT);
+    }
+
+    /**
+     * Adds a gate that lets everything through, each record with what was decided about it, for
+     * user code that must see more than what is to be written. What is held still waits, and passes
+     * with its decision. Whoever writes must leave out what is not {@link Disposition#isEmitted()}:
+     * then the guarantee is that of {@link #addTo}.
+     *
+     * @throws TidegateException as {@link #addTo}, and when a side output is given as well
+     */
+    public SingleOutputStreamOperator<Tagged<T>> tagged(DataStream<T> stream) {
+        return GateGraph.tagged(stream, shape);
     }
 }

@@ -1,6 +1,7 @@
 package io.tidegate.flink;
 
 import io.tidegate.flink.internal.GateGraph;
+import io.tidegate.flink.internal.GateShape;
 import java.util.function.Function;
 import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
 import org.apache.flink.api.connector.sink2.Sink;
@@ -35,13 +36,23 @@ public final class GatedSink<T> {
     private final Function<Identity, ? extends Sink<T>> sink;
     private final SerializableTimestampAssigner<T> timestamps;
 
+    /** Null: none. */
+    private final Function<Identity, ? extends Sink<T>> late;
+
+    /** Null: none. */
+    private final Function<Identity, ? extends Sink<T>> preview;
+
     private GatedSink(
             String name,
             Function<Identity, ? extends Sink<T>> sink,
-            SerializableTimestampAssigner<T> timestamps) {
+            SerializableTimestampAssigner<T> timestamps,
+            Function<Identity, ? extends Sink<T>> late,
+            Function<Identity, ? extends Sink<T>> preview) {
         this.name = name;
         this.sink = sink;
         this.timestamps = timestamps;
+        this.late = late;
+        this.preview = preview;
     }
 
     /**
@@ -49,7 +60,7 @@ public final class GatedSink<T> {
      *     [a-z0-9]([-a-z0-9]*)}
      */
     public static <T> GatedSink<T> of(String name, Sink<T> sink) {
-        return new GatedSink<>(name, identity -> sink, null);
+        return forIdentity(name, identity -> sink);
     }
 
     /**
@@ -62,12 +73,44 @@ public final class GatedSink<T> {
      */
     public static <T> GatedSink<T> forIdentity(
             String name, Function<Identity, ? extends Sink<T>> sink) {
-        return new GatedSink<>(name, sink, null);
+        return new GatedSink<>(name, sink, null, null, null);
     }
 
     /** See {@link Gate#timestamps}. */
     public GatedSink<T> timestamps(SerializableTimestampAssigner<T> timestamps) {
-        return new GatedSink<>(name, sink, timestamps);
+        return new GatedSink<>(name, sink, timestamps, late, preview);
+    }
+
+    /**
+     * A second sink, for late records when the rollout's {@code tidegate.late-policy} is {@code
+     * side-output}.
+     */
+    public GatedSink<T> lateRecords(Sink<T> sink) {
+        return lateRecordsForIdentity(identity -> sink);
+    }
+
+    /**
+     * As {@link #lateRecords}; an exactly-once KafkaSink needs {@link
+     * Identity#lateTransactionalIdPrefix}.
+     */
+    public GatedSink<T> lateRecordsForIdentity(Function<Identity, ? extends Sink<T>> late) {
+        return new GatedSink<>(name, sink, timestamps, late, preview);
+    }
+
+    /**
+     * A second sink, for what this version would have written while the other one writes: see
+     * {@link Gate#preview}.
+     */
+    public GatedSink<T> preview(Sink<T> sink) {
+        return previewForIdentity(identity -> sink);
+    }
+
+    /**
+     * As {@link #preview}; an exactly-once KafkaSink needs {@link
+     * Identity#previewTransactionalIdPrefix}.
+     */
+    public GatedSink<T> previewForIdentity(Function<Identity, ? extends Sink<T>> preview) {
+        return new GatedSink<>(name, sink, timestamps, late, preview);
     }
 
     /**
@@ -76,6 +119,11 @@ public final class GatedSink<T> {
      */
     public DataStreamSink<T> addTo(DataStream<T> stream) {
         Identity identity = Identity.from(stream.getExecutionEnvironment());
-        return GateGraph.sink(stream, name, sink.apply(identity), timestamps);
+        return GateGraph.sink(
+                stream,
+                GateShape.<T>named(name).timestamps(timestamps),
+                sink.apply(identity),
+                late == null ? null : late.apply(identity),
+                preview == null ? null : preview.apply(identity));
     }
 }

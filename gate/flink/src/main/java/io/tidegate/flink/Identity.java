@@ -60,6 +60,16 @@ public final class Identity implements Serializable {
         return "tidegate." + rollout + "." + gate + "." + color + "-" + generation + ".";
     }
 
+    /** The same for the sink of late records: {@link GatedSink#lateRecordsForIdentity}. */
+    public String lateTransactionalIdPrefix(String gate) {
+        return transactionalIdPrefix(gate + ".late");
+    }
+
+    /** The same for the sink of a preview: {@link GatedSink#previewForIdentity}. */
+    public String previewTransactionalIdPrefix(String gate) {
+        return transactionalIdPrefix(gate + ".preview");
+    }
+
     /**
      * A consumer group of this generation's own: {@code <base>-<color>-<generation>}. Flink keeps
      * the positions in its state; the group only shows them.

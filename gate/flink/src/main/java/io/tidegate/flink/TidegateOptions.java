@@ -70,7 +70,8 @@ public final class TidegateOptions {
                     .withDescription(
                             "A record further than this above the watermark gets the watermark as"
                                     + " its time, is counted, and is outside the guarantee. Unset:"
-                                    + " every time is believed.");
+                                    + " one that is more than a day above the watermark and more"
+                                    + " than a day above the clock.");
 
     /** When an idle subtask stops holding the frontier back. */
     public static final ConfigOption<Duration> IDLE_AFTER =
@@ -97,7 +98,7 @@ public final class TidegateOptions {
                     .defaultValue(LatePolicy.EMIT)
                     .withDescription(
                             "What the first owner does with records below the settled event"
-                                    + " time.");
+                                    + " time: emit, drop or side-output.");
 
     /** Whether the new version waits for the old one's last commit. */
     public static final ConfigOption<HandOver> HAND_OVER =

@@ -69,6 +69,55 @@ class CutoverITCase {
         TestingJob blue = start(Color.BLUE, 2, COUNT, 1_000);
         Eventually.becomes("blue's output", blue::committed, seen -> !seen.isEmpty());
         TestingJob green = start(Color.GREEN, 1, COUNT, 50);
+        cutOver(blue, green);
+        Paced.hurry();
+        blue.join();
+        green.join();
+
+        List<Long> old = blue.committed();
+        List<Long> fresh = green.committed();
+        List<Long> all = new ArrayList<>(old);
+        all.addAll(fresh);
+        assertEquals(numbers(COUNT), sorted(all));
+        assertTrue(
+                Collections.max(old) < Collections.min(fresh),
+                Collections.max(old) + " of blue, " + Collections.min(fresh) + " of green");
+    }
+
+    /**
+     * F7, and decisions 7 and 31: with unaligned checkpoints, a sink in another task than its gate,
+     * a record of the far future, and previews. What a version does not write is in its preview.
+     */
+    @Test
+    void aRecordOfTheFarFutureBlocksNoCutover() throws Exception {
+        long poison = 500;
+        List<TestingJob> both = new ArrayList<>();
+        for (Color color : Color.values()) {
+            TestingJob job = TestingJob.start(folder, color, 1, COUNT, PER_SECOND, 1_000, poison);
+            jobs.add(job);
+            both.add(job);
+            Path report = folder.resolve("store/numbers/reports/" + color + "-1.json");
+            String told =
+                    Eventually.becomes(
+                            "word of the record in " + color + "'s report",
+                            () -> Files.exists(report) ? Files.readString(report) : "",
+                            text -> text.contains("\"future\": 1"));
+            assertTrue(told.contains("\"time\": " + TestingJob.FAR), told);
+        }
+        cutOver(both.get(0), both.get(1));
+        Paced.hurry();
+        List<Long> all = new ArrayList<>();
+        for (TestingJob job : both) {
+            job.join();
+            List<Long> written = job.committed();
+            all.addAll(written);
+            written.addAll(job.previewed());
+            assertEquals(numbers(COUNT), sorted(written));
+        }
+        assertEquals(numbers(COUNT), sorted(all));
+    }
+
+    private void cutOver(TestingJob blue, TestingJob green) throws Exception {
         Path report = folder.resolve("store/numbers/reports/green-1.json");
         // Ready, with an order, and free of trouble: what it takes to be promoted. Before its order
         // it may be full.
@@ -89,18 +138,6 @@ class CutoverITCase {
         assertTrue(answered.contains("\"refused\": null"), answered);
         Eventually.becomes("green's output", green::committed, seen -> !seen.isEmpty());
         assertFalse(blue.isDone(), "the cutover came too late to test anything");
-        Paced.hurry();
-        blue.join();
-        green.join();
-
-        List<Long> old = blue.committed();
-        List<Long> fresh = green.committed();
-        List<Long> all = new ArrayList<>(old);
-        all.addAll(fresh);
-        assertEquals(numbers(COUNT), sorted(all));
-        assertTrue(
-                Collections.max(old) < Collections.min(fresh),
-                Collections.max(old) + " of blue, " + Collections.min(fresh) + " of green");
     }
 
     private static List<Long> numbers(long count) {

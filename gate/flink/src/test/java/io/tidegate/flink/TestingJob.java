@@ -8,6 +8,9 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.flink.api.common.eventtime.Watermark;
+import org.apache.flink.api.common.eventtime.WatermarkGenerator;
+import org.apache.flink.api.common.eventtime.WatermarkOutput;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
@@ -23,17 +26,60 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
  * its own event time, through a gate into files that appear when a checkpoint is committed.
  */
 final class TestingJob {
+    /** No number is dated in the far future. */
+    static final long NONE = -1;
+
+    /** The year 2100. */
+    static final long FAR = 4_102_444_800_000L;
+
+    /** Watermarks that go by the numbers, as a source does that knows better than one record. */
+    private static final class Believing implements WatermarkGenerator<Long> {
+        private long highest = Long.MIN_VALUE;
+
+        @Override
+        public void onEvent(Long number, long timestamp, WatermarkOutput output) {
+            highest = Math.max(highest, number);
+        }
+
+        @Override
+        public void onPeriodicEmit(WatermarkOutput output) {
+            if (highest > Long.MIN_VALUE) {
+                output.emitWatermark(new Watermark(highest - 1));
+            }
+        }
+    }
+
     private final Path output;
+    private final Path preview;
     private final JobClient job;
 
-    private TestingJob(Path output, JobClient job) {
+    private TestingJob(Path output, Path preview, JobClient job) {
         this.output = output;
+        this.preview = preview;
         this.job = job;
     }
 
     /** Starts a member; its sources read from the beginning. */
     static TestingJob start(
             Path folder, Color color, int parallelism, long count, double perSecond, long bound)
+            throws Exception {
+        return start(folder, color, parallelism, count, perSecond, bound, NONE);
+    }
+
+    /**
+     * Starts a member with unaligned checkpoints, channels between its gate and its sink, and a
+     * sink for its preview; unless {@code poison} is {@link #NONE}.
+     *
+     * @param poison the number that is dated {@link #FAR}, while watermarks go by the others
+     */
+    static TestingJob start(
+            Path folder,
+            Color color,
+            int parallelism,
+            long count,
+            double perSecond,
+            long bound,
+            long poison)
             throws Exception {
         Files.createDirectories(folder.resolve("store"));
         Configuration config = new Configuration();
@@ -54,8 +100,9 @@ final class TestingJob {
         DataGeneratorSource<Long> source =
                 new DataGeneratorSource<>(number -> number, count, Types.LONG);
         WatermarkStrategy<Long> watermarks =
-                WatermarkStrategy.<Long>forMonotonousTimestamps()
-                        .withTimestampAssigner((number, ignored) -> number);
+                WatermarkStrategy.<Long>forGenerator(context -> new Believing())
+                        .withTimestampAssigner(
+                                (number, ignored) -> number == poison ? FAR : number);
         DataStream<Long> numbers =
                 env.fromSource(source, watermarks, "numbers")
                         .setParallelism(1)
@@ -63,8 +110,15 @@ final class TestingJob {
                         .map(new Paced(perSecond))
                         .setParallelism(1);
         Path output = folder.resolve(color.toString());
-        GatedSink.of("out", TestingSinks.files(output)).addTo(numbers.rebalance());
-        return new TestingJob(output, env.executeAsync("numbers " + color));
+        Path preview = folder.resolve("preview-" + color);
+        GatedSink<Long> sink = GatedSink.of("out", TestingSinks.files(output));
+        if (poison != NONE) {
+            env.getCheckpointConfig().enableUnalignedCheckpoints();
+            env.disableOperatorChaining();
+            sink = sink.preview(TestingSinks.files(preview));
+        }
+        sink.addTo(numbers.rebalance());
+        return new TestingJob(output, preview, env.executeAsync("numbers " + color));
     }
 
     boolean isDone() {
@@ -84,6 +138,15 @@ final class TestingJob {
 
     /** The numbers that are visible downstream. */
     List<Long> committed() throws IOException {
+        return numbers(output);
+    }
+
+    /** The numbers that are visible in the preview. */
+    List<Long> previewed() throws IOException {
+        return numbers(preview);
+    }
+
+    private static List<Long> numbers(Path output) throws IOException {
         if (!Files.exists(output)) {
             return new ArrayList<>();
         }

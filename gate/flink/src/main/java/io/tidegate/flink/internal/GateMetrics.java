@@ -7,7 +7,8 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 /**
  * The group {@code tidegate} of a gate's operator: counters {@code emitted}, {@code discarded};
  * gauges {@code held} (records), {@code held_bytes}, {@code late}, {@code untimed}, {@code future},
- * {@code epoch}, {@code boundary} (epoch milliseconds, {@code Long.MIN_VALUE} when there is none).
+ * {@code epoch}; {@code boundary} and {@code future_time}, what the last record of the far future
+ * was dated (epoch milliseconds, {@code Long.MIN_VALUE} when there is none).
  */
 final class GateMetrics {
     private final Counter emitted;
@@ -26,6 +27,7 @@ final class GateMetrics {
         }
         group.gauge("held_bytes", () -> heldBytes);
         group.gauge("epoch", () -> counters.path("epoch").asLong(0));
+        group.gauge("future_time", this::futureTime);
         group.gauge("boundary", () -> counters.path("boundary").asLong(Native.NONE));
     }
 
@@ -40,9 +42,22 @@ final class GateMetrics {
     /**
      * @param json what {@link Native#subtaskCounters} gave
      * @param bytes of the held records
+     * @return whether records of the far future have come since the last time
      */
-    void update(byte[] json, long bytes) {
+    boolean update(byte[] json, long bytes) {
+        long before = future();
         heldBytes = bytes;
         counters = Json.parse(json);
+        return future() > before;
+    }
+
+    /** How many records of the far future have come. */
+    long future() {
+        return counters.path("future").asLong(0);
+    }
+
+    /** What the last one of them was dated. */
+    long futureTime() {
+        return counters.path("future_time").asLong(Native.NONE);
     }
 }

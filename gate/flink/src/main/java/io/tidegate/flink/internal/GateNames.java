@@ -31,7 +31,7 @@ final class GateNames implements Serializable {
                 StreamOperatorFactory<?> factory =
                         ((OneInputTransformation<?, ?>) transformation).getOperatorFactory();
                 if (factory instanceof GateOperatorFactory) {
-                    return ((GateOperatorFactory<?>) factory).names();
+                    return ((GateOperatorFactory<?, ?>) factory).names();
                 }
             }
         }

@@ -3,6 +3,7 @@ package io.tidegate.flink.internal;
 import io.tidegate.flink.TidegateException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
@@ -34,8 +35,8 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
  * <p>A gate holds everything before its first order, keeps its order while the coordinator or the
  * store is away, and forwards no watermark that could pass a held record.
  */
-final class GateOperator<T> extends AbstractStreamOperator<T>
-        implements OneInputStreamOperator<T, T>, OperatorEventHandler {
+abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
+        implements OneInputStreamOperator<T, OUT>, OperatorEventHandler {
     private static final long serialVersionUID = 1L;
 
     /** How many reports pass between two readings of the counters for metrics. */
@@ -52,6 +53,7 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
     private long lo = Long.MAX_VALUE;
     private long hi = Long.MIN_VALUE;
     private boolean emitting;
+    private int disposition;
 
     // what passed inside the lease since the machine was last told
     private long emitted;
@@ -70,18 +72,17 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
     private ListState<byte[]> heldState;
 
     GateOperator(
-            StreamOperatorParameters<T> parameters,
-            String gate,
+            StreamOperatorParameters<OUT> parameters,
+            GateShape<T> shape,
             Settings settings,
-            SerializableTimestampAssigner<T> timestamps,
             CoordinatorLink link) {
         // 1.20 has no constructor that takes the parameters, 2.x has; this is what it does
         setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
         this.processingTimeService = parameters.getProcessingTimeService();
         this.mailbox = parameters.getMailboxExecutor();
-        this.gate = gate;
+        this.gate = shape.name;
         this.settings = settings;
-        this.timestamps = timestamps;
+        this.timestamps = shape.timestamps;
         this.link = link;
     }
 
@@ -169,17 +170,37 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
                 if (ts > emittedHigh) {
                     emittedHigh = ts;
                 }
-                output.collect(record);
+                emit(record, ts, Native.EMIT);
             } else {
                 discarded++;
                 if (ts > discardedHigh) {
                     discardedHigh = ts;
                 }
+                withhold(record, ts, disposition);
             }
             return;
         }
         admit(record, ts);
     }
+
+    /**
+     * A record that leaves the gate. The cost of this and of {@link #withhold} is that of a field's
+     * test when nothing is done.
+     *
+     * @param disposition {@link Native#EMIT}, {@code LATE_EMIT} or {@code LATE_SIDE_OUTPUT}
+     */
+    abstract void emit(StreamRecord<T> record, long eventTime, int disposition);
+
+    /** Whether held records that are not emitted must be read again for {@link #withhold}. */
+    abstract boolean wantsWithheld();
+
+    /**
+     * A record that a sink behind the gate does not get. Not told: records that another member
+     * held, in the snapshot that this one was started from; they are none of its own.
+     *
+     * @param disposition {@link Native#DISCARD}, {@code LATE_DROP} or {@code LATE_DISCARD}
+     */
+    abstract void withhold(StreamRecord<T> record, long eventTime, int disposition);
 
     private long eventTime(StreamRecord<T> record) {
         long own = record.hasTimestamp() ? record.getTimestamp() : Native.NONE;
@@ -189,22 +210,31 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
     private void admit(StreamRecord<T> record, long ts) throws Exception {
         checkTimed(ts);
         account();
-        int disposition = Native.subtaskAdmit(handle, ts, 0, out);
+        int decided = Native.subtaskAdmit(handle, ts, 0, out);
         takeLease();
-        switch (disposition) {
+        if (decided != Native.HOLD) {
+            dispose(record, out[3], decided);
+            return;
+        }
+        Native.subtaskHeldBytes(handle, held.add(record, out[3]));
+        if (Native.subtaskFull(handle)) {
+            wait.until(() -> !Native.subtaskFull(handle));
+        }
+    }
+
+    private void dispose(StreamRecord<T> record, long eventTime, int decided) {
+        switch (decided) {
             case Native.EMIT:
             case Native.LATE_EMIT:
                 gateMetrics.emitted(1);
-                output.collect(record);
+                emit(record, eventTime, decided);
                 break;
-            case Native.HOLD:
-                Native.subtaskHeldBytes(handle, held.add(record, out[3]));
-                if (Native.subtaskFull(handle)) {
-                    wait.until(() -> !Native.subtaskFull(handle));
-                }
+            case Native.LATE_SIDE_OUTPUT:
+                emit(record, eventTime, decided);
                 break;
             default:
                 gateMetrics.discarded(1);
+                withhold(record, eventTime, decided);
         }
     }
 
@@ -260,10 +290,7 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
         long forward = out[3];
         boolean idle = out[4] == 1;
         try {
-            int before = held.size();
-            int released = held.release(dispositions, output::collect);
-            gateMetrics.emitted(released);
-            gateMetrics.discarded(before - held.size() - released);
+            gateMetrics.discarded(held.release(dispositions, wantsWithheld(), this::dispose));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -293,7 +320,15 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
 
     private void updateMetrics() {
         account();
-        gateMetrics.update(Native.subtaskCounters(handle), held.bytes());
+        if (gateMetrics.update(Native.subtaskCounters(handle), held.bytes())) {
+            LOG.warn(
+                    "records of the far future count with the watermark: gate={} subtask={}"
+                            + " records={} last={}",
+                    gate,
+                    getRuntimeContext().getTaskInfo().getIndexOfThisSubtask(),
+                    gateMetrics.future(),
+                    Instant.ofEpochMilli(gateMetrics.futureTime()));
+        }
     }
 
     private OrderRequest request(long number) {
@@ -318,7 +353,8 @@ final class GateOperator<T> extends AbstractStreamOperator<T>
         // NONE stands for "no time": such a record is never inside a lease
         lo = Math.max(out[0], Native.NONE + 1);
         hi = out[1];
-        emitting = out[2] == Native.EMIT;
+        disposition = (int) out[2];
+        emitting = disposition == Native.EMIT;
     }
 
     private void account() {

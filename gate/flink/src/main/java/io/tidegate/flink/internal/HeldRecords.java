@@ -7,7 +7,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.Consumer;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
@@ -33,6 +32,11 @@ final class HeldRecords<T> {
     private final ArrayDeque<byte[]> records = new ArrayDeque<>();
     private final DataOutputSerializer out = new DataOutputSerializer(256);
     private final DataInputDeserializer in = new DataInputDeserializer();
+
+    /** Takes a record that is held no more, with the event time that it counts with. */
+    interface Taker<T> {
+        void take(StreamRecord<T> record, long eventTime, int disposition);
+    }
 
     HeldRecords(TypeSerializer<T> serializer) {
         this.serializer = serializer;
@@ -91,18 +95,19 @@ final class HeldRecords<T> {
     /**
      * Applies one disposition per held record, in arrival order; those that stay keep their order.
      *
-     * @param emit takes each record that is emitted
-     * @return how many were emitted
+     * @param withheldToo those that are not emitted are read and taken as well, but for inherited
+     *     ones: another member's records are none of this one's
+     * @return how many went without being taken
      * @throws TidegateException when there is not one disposition per record
      */
-    int release(byte[] dispositions, Consumer<StreamRecord<T>> emit) throws IOException {
+    int release(byte[] dispositions, boolean withheldToo, Taker<T> taker) throws IOException {
         if (dispositions.length != records.size()) {
             throw new TidegateException(
                     String.format(
                             "HeldRecords: %d dispositions for %d held records",
                             dispositions.length, records.size()));
         }
-        int emitted = 0;
+        int gone = 0;
         Iterator<byte[]> each = new ArrayDeque<>(records).iterator();
         records.clear();
         for (byte disposition : dispositions) {
@@ -115,14 +120,18 @@ final class HeldRecords<T> {
                     break;
                 case Native.EMIT:
                 case Native.LATE_EMIT:
-                    emit.accept(read(record));
-                    emitted++;
+                case Native.LATE_SIDE_OUTPUT:
+                    taker.take(read(record), ByteBuffer.wrap(record).getLong(), disposition);
                     break;
                 default:
-                    break;
+                    if (withheldToo && (record[FLAGS] & INHERITED) == 0) {
+                        taker.take(read(record), ByteBuffer.wrap(record).getLong(), disposition);
+                    } else {
+                        gone++;
+                    }
             }
         }
-        return emitted;
+        return gone;
     }
 
     private StreamRecord<T> read(byte[] record) throws IOException {

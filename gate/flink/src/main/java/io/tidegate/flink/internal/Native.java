@@ -21,6 +21,9 @@ final class Native {
     /** Of a held record only: it was held by another member, and waits for whose it is. */
     static final int HOLD_INHERITED = 5;
 
+    static final int LATE_SIDE_OUTPUT = 6;
+    static final int LATE_DISCARD = 7;
+
     static final int OUT_LENGTH = 5;
 
     /** No timestamp, no watermark, no high. */

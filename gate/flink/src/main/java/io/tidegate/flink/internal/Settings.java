@@ -2,6 +2,7 @@ package io.tidegate.flink.internal;
 
 import io.tidegate.flink.Color;
 import io.tidegate.flink.Identity;
+import io.tidegate.flink.LatePolicy;
 import io.tidegate.flink.TidegateException;
 import io.tidegate.flink.TidegateOptions;
 import java.io.Serializable;
@@ -29,7 +30,7 @@ public final class Settings implements Serializable {
     private final Long maxAheadMs;
     private final long idleAfterMs;
     private final long latenessMs;
-    private final String latePolicy;
+    private final LatePolicy latePolicy;
     private final String handOver;
     private final boolean fromBeginning;
     private final long reportIntervalMs;
@@ -53,7 +54,7 @@ public final class Settings implements Serializable {
         maxAheadMs = ahead == null ? null : millis(TidegateOptions.MAX_AHEAD, ahead, 1);
         idleAfterMs = millis(config, TidegateOptions.IDLE_AFTER, 0);
         latenessMs = millis(config, TidegateOptions.LATENESS, 0);
-        latePolicy = read(config, TidegateOptions.LATE_POLICY).toString();
+        latePolicy = read(config, TidegateOptions.LATE_POLICY);
         handOver = read(config, TidegateOptions.HAND_OVER).toString();
         fromBeginning = read(config, TidegateOptions.STARTS_AT_BEGINNING);
         reportIntervalMs = millis(config, TidegateOptions.REPORT_INTERVAL, 1);
@@ -96,6 +97,10 @@ public final class Settings implements Serializable {
         return identity;
     }
 
+    boolean lateRecordsGoAside() {
+        return latePolicy == LatePolicy.SIDE_OUTPUT;
+    }
+
     long reportIntervalMs() {
         return reportIntervalMs;
     }
@@ -114,7 +119,7 @@ public final class Settings implements Serializable {
         ObjectNode node = member().put("store", store).put("rollout", identity.rollout());
         node.put("job", jobId);
         gates.forEach(node.putArray("gates")::add);
-        node.put("from_beginning", fromBeginning).put("late_policy", latePolicy);
+        node.put("from_beginning", fromBeginning).put("late_policy", latePolicy.toString());
         node.put("lateness_ms", latenessMs).put("hand_over", handOver);
         return Json.bytes(node);
     }

@@ -4,6 +4,7 @@ import io.tidegate.flink.Identity;
 import io.tidegate.flink.TidegateException;
 import io.tidegate.flink.TidegateOptions;
 import java.lang.reflect.Field;
+import java.util.Locale;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.configuration.ReadableConfig;
 
@@ -17,16 +18,62 @@ final class SinkState {
     private final boolean unsafe;
     private final Identity identity;
     private final String gate;
+    private final Role role;
 
-    SinkState(ReadableConfig config, Identity identity, String gate) {
+    /** What a sink behind a gate is for. */
+    enum Role {
+        SINK,
+        LATE,
+        PREVIEW;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        private String prefix(Identity identity, String gate) {
+            switch (this) {
+                case LATE:
+                    return identity.lateTransactionalIdPrefix(gate);
+                case PREVIEW:
+                    return identity.previewTransactionalIdPrefix(gate);
+                default:
+                    return identity.transactionalIdPrefix(gate);
+            }
+        }
+
+        /** In words of the API, for messages. */
+        private String wayOut(String gate) {
+            switch (this) {
+                case LATE:
+                    return "lateRecordsForIdentity and call setTransactionalIdPrefix("
+                            + "identity.lateTransactionalIdPrefix(\""
+                            + gate
+                            + "\"))";
+                case PREVIEW:
+                    return "previewForIdentity and call setTransactionalIdPrefix("
+                            + "identity.previewTransactionalIdPrefix(\""
+                            + gate
+                            + "\"))";
+                default:
+                    return "forIdentity and call setTransactionalIdPrefix("
+                            + "identity.transactionalIdPrefix(\""
+                            + gate
+                            + "\"))";
+            }
+        }
+    }
+
+    SinkState(ReadableConfig config, Identity identity, String gate, Role role) {
         this.unsafe = config.get(TidegateOptions.UNSAFE_INHERIT_SINK_STATE);
         this.identity = identity;
         this.gate = gate;
+        this.role = role;
     }
 
     /** The sink's uid: of this generation only, since state is restored by uid. */
     String uid() {
-        String base = "tidegate-sink-" + gate;
+        String base = "tidegate-" + role + "-" + gate;
         return unsafe ? base : base + "-" + identity.color() + "-" + identity.generation();
     }
 
@@ -45,16 +92,14 @@ final class SinkState {
             return;
         }
         Object prefix = read(kafka, sink, "transactionalIdPrefix");
-        String own = identity.transactionalIdPrefix(gate);
+        String own = role.prefix(identity, gate);
         if (!own.equals(prefix)) {
             throw new TidegateException(
                     String.format(
                             "SinkStateInherited: transactionalIdPrefix of the KafkaSink behind gate"
                                     + " '%s' is '%s', not '%s'; two versions of the job would abort"
-                                    + " each other's transactions. Use GatedSink.forIdentity and"
-                                    + " call setTransactionalIdPrefix(identity"
-                                    + ".transactionalIdPrefix(\"%s\"))",
-                            gate, prefix, own, gate));
+                                    + " each other's transactions. Use GatedSink.%s",
+                            gate, prefix, own, role.wayOut(gate)));
         }
     }
 

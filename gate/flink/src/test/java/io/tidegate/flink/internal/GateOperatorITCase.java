@@ -185,7 +185,6 @@ class GateOperatorITCase {
     }
 
     private String status() {
-        int last = gate.link.statuses.size() - 1;
-        return new String(gate.link.statuses.get(last).status, StandardCharsets.UTF_8);
+        return gate.status();
     }
 }

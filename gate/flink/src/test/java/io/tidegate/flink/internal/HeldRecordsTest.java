@@ -22,7 +22,7 @@ class HeldRecordsTest {
         add("a", 1);
         add("b", 2);
         add("c", 3);
-        assertEquals(1, release(Native.HOLD, Native.EMIT, Native.HOLD));
+        assertEquals(0, release(Native.HOLD, Native.EMIT, Native.HOLD));
         assertEquals("b", released.get(0).getValue());
         assertArrayEquals(new long[] {1, 3}, held.eventTimes());
         assertEquals(1, release(Native.DISCARD, Native.LATE_EMIT));
@@ -38,7 +38,10 @@ class HeldRecordsTest {
         restored.restore(held.snapshot());
         assertArrayEquals(new long[] {1, 7}, restored.eventTimes());
         assertArrayEquals(held.sizes(), restored.sizes());
-        restored.release(new byte[] {Native.EMIT, Native.EMIT}, released::add);
+        restored.release(
+                new byte[] {Native.EMIT, Native.EMIT},
+                false,
+                (record, eventTime, disposition) -> released.add(record));
         assertEquals(1, released.get(0).getTimestamp());
         assertFalse(released.get(1).hasTimestamp(), "it leaves the gate as it came");
     }
@@ -53,6 +56,23 @@ class HeldRecordsTest {
         assertEquals(size, held.sizes()[0]);
         assertEquals(-size, held.sizes()[1]);
         assertEquals(2L * size, held.bytes());
+    }
+
+    /** For a preview; but what another member held is none of this one's output. */
+    @Test
+    void withheldRecordsAreTakenWhenAskedForButNoInheritedOnes() throws IOException {
+        add("inherited", 1);
+        held.inherit();
+        add("own", 2);
+        List<String> taken = new ArrayList<>();
+        int gone =
+                held.release(
+                        new byte[] {Native.DISCARD, Native.DISCARD},
+                        true,
+                        (record, time, disposition) ->
+                                taken.add(record.getValue() + time + disposition));
+        assertEquals(List.of("own2" + Native.DISCARD), taken);
+        assertEquals(1, gone);
     }
 
     @Test
@@ -71,6 +91,6 @@ class HeldRecordsTest {
         for (int i = 0; i < bytes.length; i++) {
             bytes[i] = (byte) dispositions[i];
         }
-        return held.release(bytes, released::add);
+        return held.release(bytes, false, (record, eventTime, disposition) -> released.add(record));
     }
 }

@@ -32,14 +32,15 @@ class SettingsTest {
         config.setString("tidegate.color", "green");
         config.setString("tidegate.generation", "3");
         config.setString("tidegate.lateness", "5 s");
-        config.setString("tidegate.late-policy", "drop");
+        config.setString("tidegate.late-policy", "side-output");
         config.setString("tidegate.hand-over", "overlapped");
         config.setString("tidegate.starts-at-beginning", "true");
         byte[] json = new Settings(config).agentConfig("job", List.of("a", "b"));
         assertEquals(
                 "{\"color\":\"green\",\"generation\":3,\"store\":\"directory:///nowhere\","
                         + "\"rollout\":\"rollout\",\"job\":\"job\",\"gates\":[\"a\",\"b\"],"
-                        + "\"from_beginning\":true,\"late_policy\":\"drop\",\"lateness_ms\":5000,"
+                        + "\"from_beginning\":true,\"late_policy\":\"side-output\","
+                        + "\"lateness_ms\":5000,"
                         + "\"hand_over\":\"overlapped\"}",
                 new String(json, StandardCharsets.UTF_8));
     }

@@ -2,6 +2,7 @@ package io.tidegate.flink.internal;
 
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,6 +12,9 @@ import io.tidegate.flink.TestingOptions;
 import io.tidegate.flink.TestingSinks;
 import io.tidegate.flink.TidegateException;
 import io.tidegate.flink.TidegateOptions;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.base.DeliveryGuarantee;
@@ -23,7 +27,7 @@ class SinkStateTest {
     private final Configuration config = TestingOptions.blue();
 
     private SinkState state() {
-        return new SinkState(config, BLUE_1, "orders");
+        return new SinkState(config, BLUE_1, "orders", SinkState.Role.SINK);
     }
 
     @Test
@@ -51,6 +55,34 @@ class SinkStateTest {
             assertTrue(message.contains("'" + prefix + "'"), message);
             assertTrue(message.contains("identity.transactionalIdPrefix(\"orders\")"), message);
         }
+    }
+
+    /** A sink of late records or of a preview would abort the main one's transactions as well. */
+    @Test
+    void eachSinkBehindAGateHasAPrefixAndAUidOfItsOwn() {
+        Map<SinkState.Role, String> prefixes =
+                Map.of(
+                        SinkState.Role.SINK, BLUE_1.transactionalIdPrefix("orders"),
+                        SinkState.Role.LATE, BLUE_1.lateTransactionalIdPrefix("orders"),
+                        SinkState.Role.PREVIEW, BLUE_1.previewTransactionalIdPrefix("orders"));
+        Set<String> uids = new HashSet<>();
+        for (SinkState.Role role : SinkState.Role.values()) {
+            SinkState state = new SinkState(config, BLUE_1, "orders", role);
+            uids.add(state.uid());
+            prefixes.forEach(
+                    (whose, prefix) -> {
+                        Sink<Long> sink =
+                                TestingSinks.kafka(DeliveryGuarantee.EXACTLY_ONCE, prefix);
+                        if (whose == role) {
+                            assertDoesNotThrow(() -> state.check(sink));
+                        } else {
+                            assertThrows(TidegateException.class, () -> state.check(sink));
+                            String own = prefixes.get(role);
+                            assertFalse(own.startsWith(prefix), own);
+                        }
+                    });
+        }
+        assertEquals(3, uids.size());
     }
 
     @Test

@@ -1,9 +1,16 @@
 package io.tidegate.flink.internal;
 
+import io.tidegate.flink.Tagged;
 import io.tidegate.flink.TestingOptions;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -18,6 +25,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.apache.flink.util.OutputTag;
 
 /**
  * One subtask of a gate in Flink's operator harness, with the real native library. Records are
@@ -27,15 +35,16 @@ final class TestingGate implements AutoCloseable {
     private static final int MAX_PARALLELISM = 8;
 
     final TestingLink link = new TestingLink();
-    private final OneInputStreamOperatorTestHarness<Long, Long> harness;
+    private final OneInputStreamOperatorTestHarness<Long, Object> harness;
     private final MockEnvironment environment;
-    private GateOperator<Long> operator;
+    private GateOperator<Long, ?> operator;
 
     private TestingGate(
             Configuration config,
             int subtask,
             int parallelism,
-            SerializableTimestampAssigner<Long> timestamps)
+            GateShape<Long> shape,
+            boolean tagged)
             throws Exception {
         environment =
                 new MockEnvironmentBuilder()
@@ -46,10 +55,10 @@ final class TestingGate implements AutoCloseable {
                         .build();
         harness =
                 new OneInputStreamOperatorTestHarness<>(
-                        new Factory(new Settings(config), timestamps),
+                        new Factory(new Settings(config), shape, tagged),
                         LongSerializer.INSTANCE,
                         environment);
-        harness.setup(LongSerializer.INSTANCE);
+        harness.setup(serializer(tagged));
     }
 
     static TestingGate fresh() throws Exception {
@@ -58,19 +67,41 @@ final class TestingGate implements AutoCloseable {
 
     static TestingGate fresh(Configuration config, SerializableTimestampAssigner<Long> timestamps)
             throws Exception {
-        TestingGate gate = new TestingGate(config, 0, 1, timestamps);
+        return shaped(config, GateShape.<Long>named("gate").timestamps(timestamps), false);
+    }
+
+    /** A gate with side outputs, or one that tags. */
+    static TestingGate shaped(Configuration config, GateShape<Long> shape, boolean tagged)
+            throws Exception {
+        TestingGate gate = new TestingGate(config, 0, 1, shape, tagged);
         gate.harness.initializeEmptyState();
         gate.harness.open();
         return gate;
     }
 
+    @SuppressWarnings("unchecked") // what comes out is looked at as objects
+    private static TypeSerializer<Object> serializer(boolean tagged) {
+        TypeInformation<?> type = tagged ? Tagged.type(Types.LONG) : Types.LONG;
+        return (TypeSerializer<Object>) type.createSerializer(new SerializerConfigImpl());
+    }
+
     /** All subtasks of a gate that is restored with another parallelism. */
     static List<TestingGate> restore(
             Configuration config, int parallelism, OperatorSubtaskState... old) throws Exception {
+        return restore(config, GateShape.named("gate"), parallelism, old);
+    }
+
+    /** As above, of any shape. */
+    static List<TestingGate> restore(
+            Configuration config,
+            GateShape<Long> shape,
+            int parallelism,
+            OperatorSubtaskState... old)
+            throws Exception {
         List<TestingGate> gates = new ArrayList<>();
         OperatorSubtaskState all = AbstractStreamOperatorTestHarness.repackageState(old);
         for (int subtask = 0; subtask < parallelism; subtask++) {
-            TestingGate gate = new TestingGate(config, subtask, parallelism, null);
+            TestingGate gate = new TestingGate(config, subtask, parallelism, shape, false);
             gate.harness.initializeState(
                     AbstractStreamOperatorTestHarness.repartitionOperatorState(
                             all, MAX_PARALLELISM, old.length, parallelism, subtask));
@@ -126,10 +157,26 @@ final class TestingGate implements AutoCloseable {
         return seen;
     }
 
+    /** What came out at the side, since the beginning. */
+    List<Long> side(OutputTag<Long> tag) {
+        List<Long> seen = new ArrayList<>();
+        Queue<StreamRecord<Long>> records = harness.getSideOutput(tag);
+        if (records != null) {
+            records.forEach(record -> seen.add(record.getValue()));
+        }
+        return seen;
+    }
+
+    /** The last status that was sent. */
+    String status() {
+        int last = link.statuses.size() - 1;
+        return new String(link.statuses.get(last).status, StandardCharsets.UTF_8);
+    }
+
     /** The timestamps of the records that came out since the last look; null for one without. */
     List<Long> timestamps() {
         List<Long> seen = new ArrayList<>();
-        for (StreamRecord<? extends Long> each : harness.extractOutputStreamRecords()) {
+        for (StreamRecord<?> each : harness.extractOutputStreamRecords()) {
             seen.add(each.hasTimestamp() ? (Long) each.getTimestamp() : null);
         }
         return seen;
@@ -155,23 +202,30 @@ final class TestingGate implements AutoCloseable {
         environment.close();
     }
 
-    private final class Factory extends AbstractStreamOperatorFactory<Long>
-            implements OneInputStreamOperatorFactory<Long, Long> {
+    private final class Factory extends AbstractStreamOperatorFactory<Object>
+            implements OneInputStreamOperatorFactory<Long, Object> {
         private static final long serialVersionUID = 1L;
 
         private final transient Settings settings;
-        private final transient SerializableTimestampAssigner<Long> timestamps;
+        private final transient GateShape<Long> shape;
+        private final boolean tagged;
 
-        Factory(Settings settings, SerializableTimestampAssigner<Long> timestamps) {
+        Factory(Settings settings, GateShape<Long> shape, boolean tagged) {
             this.settings = settings;
-            this.timestamps = timestamps;
+            this.shape = shape;
+            this.tagged = tagged;
         }
 
         @Override
-        @SuppressWarnings("unchecked")
-        public <O extends StreamOperator<Long>> O createStreamOperator(
-                StreamOperatorParameters<Long> parameters) {
-            operator = new GateOperator<>(parameters, "gate", settings, timestamps, link);
+        @SuppressWarnings({"unchecked", "rawtypes"})
+        public <O extends StreamOperator<Object>> O createStreamOperator(
+                StreamOperatorParameters<Object> parameters) {
+            operator =
+                    tagged
+                            ? new TaggingGate<>(
+                                    (StreamOperatorParameters) parameters, shape, settings, link)
+                            : new FilteringGate<>(
+                                    (StreamOperatorParameters) parameters, shape, settings, link);
             return (O) operator;
         }
 

@@ -36,6 +36,11 @@ final class TestingOrders {
         return order(number, "forget", null, "discard", "emit");
     }
 
+    /** The boundary is settled: below it all is late. */
+    static OrderEvent settled(long number, String below, String above) {
+        return order(number, "forget", null, below, above);
+    }
+
     /**
      * @param inherited what becomes of records that another member held: wait, forget, adopt
      * @param side of the question, or null when nothing is asked
