@@ -27,7 +27,7 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 /**
  * One subtask of a gate: emits, holds or discards each record.
  *
- * <p>What to do is decided by the native subtask machine. It gives out a lease, an interval of
+ * <p>What to do is decided by the subtask's {@link Machine}. It gives out a lease, an interval of
  * event time in which every record has the same disposition; inside it a record costs two
  * comparisons and two counters, everything else is told to the machine one by one. All fields are
  * touched by the task's thread only.
@@ -62,7 +62,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     private long discardedHigh = Native.NONE;
 
     private boolean timeSeen;
-    private long handle;
+    private Machine machine;
     private long serial = Native.NONE;
     private long reports;
     private HeldRecords<T> held;
@@ -91,10 +91,9 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        NativeLibrary.load();
         int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
         int parallelism = getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks();
-        handle = Native.subtaskOpen(settings.subtaskConfig(gate, subtask, parallelism));
+        machine = Bridge.machine(settings, settings.subtaskConfig(gate, subtask, parallelism));
         held =
                 new HeldRecords<>(
                         getOperatorConfig().<T>getTypeSerializerIn(0, getUserCodeClassloader()));
@@ -110,8 +109,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
             headerState.get().forEach(headers::add);
             held.restore(heldState.get());
         }
-        Native.subtaskRestore(
-                handle, headers.toArray(new byte[0][]), held.eventTimes(), held.sizes(), out);
+        machine.restore(headers.toArray(new byte[0][]), held.eventTimes(), held.sizes(), out);
         takeLease();
         if (out[3] == 1) {
             held.inherit();
@@ -128,7 +126,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     public void snapshotState(StateSnapshotContext context) throws Exception {
         super.snapshotState(context);
         account();
-        headerState.update(List.of(Native.subtaskSnapshot(handle, context.getCheckpointId())));
+        headerState.update(List.of(machine.snapshot(context.getCheckpointId())));
         heldState.update(held.snapshot());
         sendStatus();
     }
@@ -137,7 +135,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     @Override
     public void finish() throws Exception {
         account();
-        wait.until(() -> Native.subtaskFinish(handle));
+        wait.until(() -> machine.finish());
         sendStatus();
         super.finish();
     }
@@ -150,10 +148,8 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
                 wait.close();
             }
         } finally {
-            long closing = handle;
-            handle = 0;
-            if (closing != 0) {
-                Native.subtaskClose(closing);
+            if (machine != null) {
+                machine.close();
             }
             super.close();
         }
@@ -210,15 +206,15 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     private void admit(StreamRecord<T> record, long ts) throws Exception {
         checkTimed(ts);
         account();
-        int decided = Native.subtaskAdmit(handle, ts, 0, out);
+        int decided = machine.admit(ts, 0, out);
         takeLease();
         if (decided != Native.HOLD) {
             dispose(record, out[3], decided);
             return;
         }
-        Native.subtaskHeldBytes(handle, held.add(record, out[3]));
-        if (Native.subtaskFull(handle)) {
-            wait.until(() -> !Native.subtaskFull(handle));
+        machine.heldBytes(held.add(record, out[3]));
+        if (machine.isFull()) {
+            wait.until(() -> !machine.isFull());
         }
     }
 
@@ -257,7 +253,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     public void processWatermark(Watermark mark) throws Exception {
         timeSeen = true;
         account();
-        long forward = Native.subtaskWatermark(handle, mark.getTimestamp(), out);
+        long forward = machine.watermark(mark.getTimestamp(), out);
         takeLease();
         if (forward != Native.NONE) {
             output.emitWatermark(new Watermark(forward));
@@ -267,7 +263,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
         account();
-        if (Native.subtaskIdle(handle, status.isIdle())) {
+        if (machine.idle(status.isIdle())) {
             output.emitWatermarkStatus(status);
         }
     }
@@ -284,7 +280,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
             return; // it came as the answer to a request before, or a newer one did
         }
         account();
-        byte[] dispositions = Native.subtaskOrder(handle, order.order, out);
+        byte[] dispositions = machine.order(order.order, out);
         serial = order.serial;
         takeLease();
         long forward = out[3];
@@ -314,13 +310,12 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
 
     private void sendStatus() {
         account();
-        long now = getProcessingTimeService().getCurrentProcessingTime();
-        link.send(new StatusEvent(Native.subtaskStatus(handle, now)));
+        link.send(new StatusEvent(machine.status()));
     }
 
     private void updateMetrics() {
         account();
-        if (gateMetrics.update(Native.subtaskCounters(handle), held.bytes())) {
+        if (gateMetrics.update(machine.counters(), held.bytes())) {
             LOG.warn(
                     "records of the far future count with the watermark: gate={} subtask={}"
                             + " records={} last={}",
@@ -359,7 +354,7 @@ abstract class GateOperator<T, OUT> extends AbstractStreamOperator<OUT>
 
     private void account() {
         if (emitted != 0 || discarded != 0) {
-            Native.subtaskAccount(handle, emitted, emittedHigh, discarded, discardedHigh);
+            machine.account(emitted, emittedHigh, discarded, discardedHigh);
             gateMetrics.emitted(emitted);
             gateMetrics.discarded(discarded);
             emitted = 0;

@@ -36,6 +36,7 @@ final class JobAgent {
     private static final String KEY = JobAgent.class.getName();
     private static final long VERDICT_MS = 2_000;
 
+    private final Settings settings;
     private final byte[] config;
     private final ClassLoader loader;
     private final Map<String, GateCoordinator> gates = new ConcurrentHashMap<>();
@@ -47,7 +48,7 @@ final class JobAgent {
 
     // guarded by this
     private final List<byte[]> announcements = new ArrayList<>();
-    private long handle;
+    private MemberAgent open;
     private Thread runner;
     private boolean broken;
 
@@ -57,7 +58,8 @@ final class JobAgent {
     // touched by the runner only
     private CompletableFuture<?> checkpoint = CompletableFuture.completedFuture(null);
 
-    private JobAgent(byte[] config, ClassLoader loader) {
+    private JobAgent(Settings settings, byte[] config, ClassLoader loader) {
+        this.settings = settings;
         this.config = config;
         this.loader = loader;
         clock =
@@ -87,11 +89,11 @@ final class JobAgent {
 
     private static JobAgent create(
             OperatorCoordinator.Context context, Settings settings, List<String> gates) {
-        NativeLibrary.load();
         // Context#getJobID is in 2.x only; the metric variable is in both
         String job = context.metricGroup().getAllVariables().get("<job_id>");
         JobAgent agent =
                 new JobAgent(
+                        settings,
                         settings.agentConfig(String.valueOf(job), gates),
                         context.getUserCodeClassloader());
         // first the context, then the thread: a failure of the agent must find a job to fail
@@ -156,8 +158,8 @@ final class JobAgent {
 
     /** Tells the agent something; never blocks. A closed or broken agent is told nothing. */
     synchronized void tell(byte[] event) {
-        if (handle != 0 && !broken) {
-            Native.agentTell(handle, event);
+        if (open != null && !broken) {
+            open.tell(event);
         }
     }
 
@@ -174,35 +176,33 @@ final class JobAgent {
     }
 
     private synchronized void open() {
-        long opened = Native.agentOpen(config);
-        handle = opened;
+        MemberAgent opened = Bridge.agent(settings, config);
+        open = opened;
         broken = false;
         runner = Threads.daemon(() -> run(opened), "tidegate-agent", loader);
         runner.start();
     }
 
     private void close() throws InterruptedException {
-        long closing;
+        MemberAgent closing;
         Thread running;
         synchronized (this) {
-            closing = handle;
+            closing = open;
             running = runner;
-            handle = 0;
+            open = null;
         }
-        if (closing != 0) {
-            Native.agentClose(closing);
+        if (closing != null) {
+            closing.end();
             running.join();
-            Native.agentFree(closing);
+            closing.close();
         }
     }
 
     // ---------------------------------------------------------------- the runner
 
-    private void run(long opened) {
+    private void run(MemberAgent opened) {
         try {
-            for (byte[] next = Native.agentNext(opened);
-                    next != null;
-                    next = Native.agentNext(opened)) {
+            for (byte[] next = opened.next(); next != null; next = opened.next()) {
                 carryOut(Json.parse(next));
             }
         } catch (Throwable failure) {
@@ -215,7 +215,7 @@ final class JobAgent {
 
     /** A job that has ended needs no orders, though its agent's last round may find some. */
     private synchronized boolean isOpen() {
-        return handle != 0;
+        return open != null;
     }
 
     private void carryOut(JsonNode instruction) {
