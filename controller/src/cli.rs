@@ -12,7 +12,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::arguments::Attempt;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say, show};
-use crate::{controller, resource, verify};
+use crate::{controller, resource, sidecar, verify};
 
 /// Hands the output of a running Flink job over to its new version, exactly.
 #[derive(Debug, Parser)]
@@ -126,6 +126,9 @@ enum Verb {
     /// Run the controller of the resource FlinkBlueGreenDeployment, until a signal ends it
     #[command(after_help = "Example:\n  tidegate controller --namespace shop --lease-duration 15s")]
     Controller(controller::Arguments),
+    /// Run the native part of gates beside Flink's JVMs that may load no native code, until a signal ends it
+    #[command(after_help = "Example:\n  tidegate sidecar --socket /run/tidegate/sidecar.sock")]
+    Sidecar(sidecar::Arguments),
     /// Print the definition of the resource FlinkBlueGreenDeployment, for kubectl apply
     #[command(after_help = "Example:\n  tidegate crd")]
     Crd,
@@ -197,6 +200,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         Verb::Doctor(arguments) => wait(arguments.run(output)),
         Verb::Verify(arguments) => verify_topic(arguments, output),
         Verb::Controller(arguments) => controller::run(arguments),
+        Verb::Sidecar(arguments) => sidecar::run(arguments),
         Verb::Crd => {
             match output {
                 Output::Text | Output::Yaml => say(resource::crd_yaml()?.trim_end()),

@@ -11,6 +11,7 @@ mod notify;
 mod output;
 mod resource;
 mod session;
+mod sidecar;
 mod status;
 mod verify;
 mod web;

@@ -8,10 +8,20 @@ use tokio::sync::watch;
 
 use crate::{Error, parse, write};
 
+/// What becomes of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    /// After a last round on the store.
+    LastWords,
+    /// At once, as when its process dies.
+    Abandoned,
+}
+
 /// One agent.
 pub struct AgentHandle {
     teller: Teller,
-    closed: watch::Sender<bool>,
+    end: watch::Sender<End>,
     /// The agent before its runtime: it is dropped first.
     driven: Mutex<(Agent, Runtime)>,
 }
@@ -33,7 +43,7 @@ impl AgentHandle {
         let guard = runtime.enter();
         let (agent, teller) = Agent::open(&config).map_err(Error::said)?;
         drop(guard);
-        Ok(AgentHandle { teller, closed: watch::Sender::new(false), driven: Mutex::new((agent, runtime)) })
+        Ok(AgentHandle { teller, end: watch::Sender::new(End::Open), driven: Mutex::new((agent, runtime)) })
     }
 
     /// Drives the agent until it wants something done; `None` once it is closed.
@@ -44,14 +54,17 @@ impl AgentHandle {
             Err(TryLockError::Poisoned(_)) => return Err(Error::Closed(handle)),
         };
         let (agent, runtime) = &mut *driven;
-        let mut closed = self.closed.subscribe();
+        let mut end = self.end.subscribe();
         let instruction = runtime.block_on(async {
             tokio::select! {
                 biased;
-                _ = closed.wait_for(|closed| *closed) => {
-                    agent.last_words().await;
-                    agent.next().await
-                }
+                end = ended(&mut end) => match end {
+                    End::Open | End::LastWords => {
+                        agent.last_words().await;
+                        agent.next().await
+                    }
+                    End::Abandoned => None,
+                },
                 instruction = agent.next() => instruction,
             }
         });
@@ -70,6 +83,21 @@ impl AgentHandle {
 
     /// Makes the thread in [`AgentHandle::next`] take a last round on the store, and return `None` from then on.
     pub fn close(&self) {
-        self.closed.send_replace(true);
+        self.end.send_replace(End::LastWords);
     }
+
+    /// Makes the thread in [`AgentHandle::next`] return `None` at once, and from then on. Nothing more is told to the store.
+    pub fn abandon(&self) {
+        self.end.send_replace(End::Abandoned);
+    }
+
+    /// Nobody waits for it any more.
+    pub fn is_abandoned(&self) -> bool {
+        *self.end.borrow() == End::Abandoned
+    }
+}
+
+async fn ended(end: &mut watch::Receiver<End>) -> End {
+    // The sender lives as long as the agent.
+    end.wait_for(|end| *end != End::Open).await.map_or(End::Abandoned, |end| *end)
 }

@@ -13,11 +13,11 @@ use jni::strings::JNIString;
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
-use crate::Error;
 use crate::agent::AgentHandle;
 use crate::pin;
 use crate::registry::Registry;
 use crate::subtask::{OUT, SubtaskHandle};
+use crate::{Error, bug};
 
 static SUBTASKS: Registry<Mutex<SubtaskHandle>> = Registry::new();
 static AGENTS: Registry<AgentHandle> = Registry::new();
@@ -52,12 +52,7 @@ impl<T: Default> ErrorPolicy<T, Error> for Throw {
         _captures: &mut (),
         payload: Box<dyn Any + Send + 'static>,
     ) -> jni::errors::Result<T> {
-        let text = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied());
-        let text = text.unwrap_or("no message");
-        Throw::throw(env, &format!("Bug: the native gate panicked ({text}); please report it with the log"));
+        Throw::throw(env, &bug(payload.as_ref()));
         Ok(T::default())
     }
 }

@@ -1,7 +1,8 @@
 //! The gate and the agent for jobs in a JVM: handles, bytes and numbers in, bytes and numbers out.
 //!
-//! [`subtask`] and [`agent`] are the calls themselves, in safe Rust; [`jni`](mod@jni) gives them to Java. Every error and every
-//! panic becomes a `TidegateException`; a handle that was closed, or is in use by another thread, gives one too.
+//! [`subtask`] and [`agent`] are the calls themselves, in safe Rust; [`jni`](mod@jni) gives them to Java in its own process,
+//! [`sidecar`] to a JVM that may load no native code. Every error and every panic becomes a `TidegateException`; a handle that
+//! was closed, or is in use by another thread, gives one too.
 //!
 //! A Java thread enters [`agent::AgentHandle::next`] and drives everything, so that nothing runs in this library when it is
 //! unloaded with its class loader. One store leaves threads behind, [`tidegate_agent::leaves_threads`]: before it is opened
@@ -11,7 +12,10 @@ pub mod agent;
 mod jni;
 mod pin;
 pub mod registry;
+pub mod sidecar;
 pub mod subtask;
+
+use std::path::PathBuf;
 
 use tidegate_protocol::documents::from_json;
 
@@ -35,6 +39,19 @@ pub enum Error {
     /// The JVM refused something.
     #[error("JniFailed: {0}")]
     Jni(#[from] ::jni::errors::Error),
+    /// A sidecar cannot begin: there is one.
+    #[error("SidecarRunning: a living sidecar has {0}; end it, or give another path")]
+    Running(PathBuf),
+    /// A sidecar cannot begin where it is to be.
+    #[error(
+        "SidecarSocket: {path} cannot be served: {reason}; give a path of at most 100 bytes in a folder of this user's"
+    )]
+    Socket {
+        /// As it was given.
+        path: PathBuf,
+        /// Of the system.
+        reason: String,
+    },
     /// A message that is none.
     #[error("MessageUnreadable: the {what} cannot be read: {reason}")]
     Message {
@@ -58,4 +75,14 @@ fn parse<T: serde::de::DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Re
 
 fn write(value: &impl serde::Serialize) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|error| Error::Message { what: "answer", reason: error.to_string() })
+}
+
+/// What a call tells Java after a panic.
+fn bug(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    format!("Bug: the native gate panicked ({text}); please report it with the log")
 }

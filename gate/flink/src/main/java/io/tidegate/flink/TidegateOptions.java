@@ -126,6 +126,17 @@ public final class TidegateOptions {
                     .defaultValue(Duration.ofMillis(100))
                     .withDescription("How often a subtask reports to the job's agent.");
 
+    /** Who runs the machines when this JVM may load no native code. */
+    public static final ConfigOption<String> SIDECAR =
+            ConfigOptions.key("tidegate.sidecar")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "Path of the socket of `tidegate sidecar`, the same beside the"
+                                    + " JobManager and each TaskManager: it runs the gate's native"
+                                    + " part, and no native code is loaded into Flink's JVMs."
+                                    + " Unset: the native library in the job's jar does.");
+
     /** Takes the guard against inherited sink state away; harmful. */
     public static final ConfigOption<Boolean> UNSAFE_INHERIT_SINK_STATE =
             ConfigOptions.key("tidegate.unsafe.inherit-sink-state")

@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import org.apache.flink.configuration.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,14 +40,7 @@ class CutoverITCase {
             job.cancel();
         }
         // an agent ends after its job, and until then it writes its report into the folder
-        Eventually.becomes("the agents' end", CutoverITCase::agents, List::isEmpty);
-    }
-
-    private static List<String> agents() {
-        return Thread.getAllStackTraces().keySet().stream()
-                .map(Thread::getName)
-                .filter("tidegate-agent"::equals)
-                .collect(Collectors.toList());
+        Eventually.becomes("the agents' end", TestingJob::agents, List::isEmpty);
     }
 
     private TestingJob start(Color color, int parallelism, long count, long bound)
@@ -93,7 +87,9 @@ class CutoverITCase {
         long poison = 500;
         List<TestingJob> both = new ArrayList<>();
         for (Color color : Color.values()) {
-            TestingJob job = TestingJob.start(folder, color, 1, COUNT, PER_SECOND, 1_000, poison);
+            Configuration nothing = new Configuration();
+            TestingJob job =
+                    TestingJob.start(folder, color, 1, COUNT, PER_SECOND, 1_000, poison, nothing);
             jobs.add(job);
             both.add(job);
             Path report = folder.resolve("store/numbers/reports/" + color + "-1.json");
@@ -118,24 +114,9 @@ class CutoverITCase {
     }
 
     private void cutOver(TestingJob blue, TestingJob green) throws Exception {
-        Path report = folder.resolve("store/numbers/reports/green-1.json");
-        // Ready, with an order, and free of trouble: what it takes to be promoted. Before its order
-        // it may be full.
-        Eventually.becomes(
-                "green's readiness",
-                () -> Files.exists(report) ? Files.readString(report) : "",
-                text ->
-                        text.contains("\"ready\": 1")
-                                && text.contains("\"epoch\": 1")
-                                && text.contains("\"trouble\": []"));
-        Files.writeString(folder.resolve("store/numbers/request"), "promote: now\nto: green-1\n");
-        Path document = folder.resolve("store/numbers/document.json");
-        String answered =
-                Eventually.becomes(
-                        "an answer to the request",
-                        () -> Files.readString(document),
-                        text -> !text.contains("\"answered\": null"));
-        assertTrue(answered.contains("\"refused\": null"), answered);
+        TestingStore store = new TestingStore(folder);
+        store.awaitStandby("green-1");
+        store.promote("green-1", "now");
         Eventually.becomes("green's output", green::committed, seen -> !seen.isEmpty());
         assertFalse(blue.isDone(), "the cutover came too late to test anything");
     }

@@ -63,7 +63,8 @@ final class TestingJob {
     static TestingJob start(
             Path folder, Color color, int parallelism, long count, double perSecond, long bound)
             throws Exception {
-        return start(folder, color, parallelism, count, perSecond, bound, NONE);
+        Configuration nothing = new Configuration();
+        return start(folder, color, parallelism, count, perSecond, bound, NONE, nothing);
     }
 
     /**
@@ -71,6 +72,7 @@ final class TestingJob {
      * sink for its preview; unless {@code poison} is {@link #NONE}.
      *
      * @param poison the number that is dated {@link #FAR}, while watermarks go by the others
+     * @param more options beside those of every member, or in their place
      */
     static TestingJob start(
             Path folder,
@@ -79,7 +81,8 @@ final class TestingJob {
             long count,
             double perSecond,
             long bound,
-            long poison)
+            long poison,
+            Configuration more)
             throws Exception {
         Files.createDirectories(folder.resolve("store"));
         Configuration config = new Configuration();
@@ -92,6 +95,7 @@ final class TestingJob {
         config.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
         // answers to waiting gates cross as bytes, as between processes
         config.set(RpcOptions.FORCE_RPC_INVOCATION_SERIALIZATION, true);
+        config.addAll(more);
 
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.createLocalEnvironment(parallelism, config);
@@ -119,6 +123,14 @@ final class TestingJob {
         }
         sink.addTo(numbers.rebalance());
         return new TestingJob(output, preview, env.executeAsync("numbers " + color));
+    }
+
+    /** The threads of agents; one ends after its job, and until then writes its report. */
+    static List<String> agents() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .map(Thread::getName)
+                .filter("tidegate-agent"::equals)
+                .collect(Collectors.toList());
     }
 
     boolean isDone() {

@@ -12,6 +12,7 @@ public final class TestingOptions {
         config.set(TidegateOptions.STORE, "directory:///nowhere");
         config.set(TidegateOptions.ROLLOUT, "rollout");
         config.set(TidegateOptions.COLOR, Color.BLUE);
+        TestingSidecar.choose(config);
         return config;
     }
 

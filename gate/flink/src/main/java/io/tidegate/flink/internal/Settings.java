@@ -8,6 +8,8 @@ import io.tidegate.flink.TidegateOptions;
 import java.io.Serializable;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.regex.Pattern;
@@ -34,6 +36,7 @@ public final class Settings implements Serializable {
     private final String handOver;
     private final boolean fromBeginning;
     private final long reportIntervalMs;
+    private final String sidecar;
 
     /**
      * @throws TidegateException naming the option, its value and the way out
@@ -58,6 +61,7 @@ public final class Settings implements Serializable {
         handOver = read(config, TidegateOptions.HAND_OVER).toString();
         fromBeginning = read(config, TidegateOptions.STARTS_AT_BEGINNING);
         reportIntervalMs = millis(config, TidegateOptions.REPORT_INTERVAL, 1);
+        sidecar = sidecar(config);
     }
 
     /** See {@link Identity#from}. */
@@ -105,6 +109,11 @@ public final class Settings implements Serializable {
         return reportIntervalMs;
     }
 
+    /** The socket of the sidecar; null: the native library is loaded. */
+    Path sidecar() {
+        return sidecar == null ? null : Path.of(sidecar);
+    }
+
     /** The configuration of one subtask's machine, as in {@link Native#subtaskOpen}. */
     byte[] subtaskConfig(String gate, int subtask, int parallelism) {
         ObjectNode node = member().put("gate", gate);
@@ -142,6 +151,20 @@ public final class Settings implements Serializable {
                     invalid(TidegateOptions.STORE, value, wayOut).getMessage(), e);
         }
         throw invalid(TidegateOptions.STORE, value, wayOut);
+    }
+
+    private static String sidecar(ReadableConfig config) {
+        String value = read(config, TidegateOptions.SIDECAR);
+        String wayOut = "give the absolute path of the socket of `tidegate sidecar`, or unset it";
+        try {
+            if (value == null || Path.of(value).isAbsolute()) {
+                return value;
+            }
+        } catch (InvalidPathException e) {
+            throw new TidegateException(
+                    invalid(TidegateOptions.SIDECAR, value, wayOut).getMessage(), e);
+        }
+        throw invalid(TidegateOptions.SIDECAR, value, wayOut);
     }
 
     private static <T> T required(ReadableConfig config, ConfigOption<T> option, String wayOut) {

@@ -159,17 +159,13 @@ class GateOperatorITCase {
     }
 
     @Test
-    void aClosedOrInventedHandleIsAnException() {
-        NativeLibrary.load();
-        long handle =
-                Native.subtaskOpen(new Settings(TestingOptions.blue()).subtaskConfig("a", 0, 1));
-        Native.subtaskRestore(
-                handle, new byte[0][], new long[0], new int[0], new long[Native.OUT_LENGTH]);
-        Native.subtaskClose(handle);
-        Native.subtaskClose(handle);
-        for (long each : new long[] {handle, 0, 4711}) {
-            assertThrows(TidegateException.class, () -> Native.subtaskFull(each));
-        }
+    void aClosedMachineIsAnException() {
+        Settings settings = new Settings(TestingOptions.blue());
+        Machine machine = Bridge.machine(settings, settings.subtaskConfig("a", 0, 1));
+        machine.restore(new byte[0][], new long[0], new int[0], new long[Native.OUT_LENGTH]);
+        machine.close();
+        machine.close();
+        assertThrows(TidegateException.class, machine::isFull);
     }
 
     @Test

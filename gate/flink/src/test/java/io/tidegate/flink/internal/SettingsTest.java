@@ -70,6 +70,7 @@ class SettingsTest {
         "tidegate.late-policy,side",
         "tidegate.hand-over,never",
         "tidegate.report-interval,PT0S",
+        "tidegate.sidecar,run/sidecar.sock",
     })
     void anInvalidValueIsNamedWithItsOption(String option, String value) {
         Configuration config = TestingOptions.blue();
