@@ -31,6 +31,8 @@ pub struct Settings {
     pub java_flags: Vec<String>,
     /// What its processes find in their environment.
     pub environment: Vec<(String, String)>,
+    /// For a REST service that speaks TLS: the client that it trusts, and that trusts it.
+    pub rest: Option<reqwest::Client>,
 }
 
 impl Settings {
@@ -44,6 +46,7 @@ impl Settings {
             configuration: Vec::new(),
             java_flags: Vec::new(),
             environment: Vec::new(),
+            rest: None,
         }
     }
 
@@ -115,12 +118,16 @@ impl FlinkCluster {
             config_yaml(&folder, settings, rpc.port(), rest_port.port()),
         )?;
         fs::write(folder.join("conf/log4j2.properties"), LOG4J)?;
+        let rest = match &settings.rest {
+            None => Rest::new(&format!("http://127.0.0.1:{}", rest_port.port()))?,
+            Some(client) => Rest::with(&format!("https://127.0.0.1:{}", rest_port.port()), client.clone()),
+        };
         let mut cluster = Self {
             folder,
             libraries,
             java_flags: settings.java_flags.clone(),
             environment: settings.environment.clone(),
-            rest: Rest::new(&format!("http://127.0.0.1:{}", rest_port.port()))?,
+            rest,
             job_manager: None,
             task_managers: Vec::new(),
         };

@@ -29,6 +29,8 @@ pub struct Request {
     pub method: Method,
     /// Path and query.
     pub path: String,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// All of its body.
     pub body: Bytes,
 }
@@ -161,7 +163,8 @@ async fn exchange(
 ) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().context("a request without a path")?.to_string();
-    let request = Request { method: parts.method, path, body: body.collect().await?.to_bytes() };
+    let body = body.collect().await?.to_bytes();
+    let request = Request { method: parts.method, path, headers: parts.headers, body };
     match script.before(&request).await {
         Before::Forward => {}
         Before::Drop => return Err(anyhow!("dropped before it was passed on")),
@@ -173,7 +176,7 @@ async fn exchange(
                 .body(body)?);
         }
     }
-    let answer = forward(&request, parts.headers, server).await?;
+    let answer = forward(&request, server).await?;
     let (mut parts, body) = hyper::Response::<reqwest::Body>::from(answer).into_parts();
     strip(&mut parts.headers);
     if !script.wants_answer(&request) {
@@ -184,7 +187,8 @@ async fn exchange(
     Ok(Response::from_parts(parts, whole(bytes)))
 }
 
-async fn forward(request: &Request, mut headers: HeaderMap, server: &Server) -> Result<reqwest::Response> {
+async fn forward(request: &Request, server: &Server) -> Result<reqwest::Response> {
+    let mut headers = request.headers.clone();
     strip(&mut headers);
     let url = format!("{}{}", server.base, request.path);
     let forwarded = server.client.request(request.method.clone(), url).headers(headers);

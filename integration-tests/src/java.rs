@@ -26,11 +26,18 @@ pub fn job_jar(folder: &Path, source: &Path, libraries: &Libraries) -> Result<Pa
     Ok(jar)
 }
 
-/// Compiles one source file against a job's jar as well, and returns a copy of that jar with its classes, below `folder`.
+/// Compiles one source file against a job's jar as well, and returns a copy of that jar with its classes, below `folder`. Its main
+/// class is `main_class`.
 ///
 /// # Errors
 /// As [`job_jar`].
-pub fn extended_jar(folder: &Path, base: &Path, source: &Path, libraries: &Libraries) -> Result<PathBuf> {
+pub fn extended_jar(
+    folder: &Path,
+    base: &Path,
+    source: &Path,
+    main_class: &str,
+    libraries: &Libraries,
+) -> Result<PathBuf> {
     let classes = folder.join("more-classes");
     fs::create_dir_all(&classes).context("cannot create the folder of the classes")?;
     let path = format!("{}:{}", base.display(), libraries.classpath());
@@ -39,7 +46,9 @@ pub fn extended_jar(folder: &Path, base: &Path, source: &Path, libraries: &Libra
     run("javac", &mut javac)?;
     let jar = folder.join("extended.jar");
     fs::copy(base, &jar).with_context(|| format!("cannot copy {}", base.display()))?;
-    run("jar", Command::new("jar").args(["--update", "--file"]).arg(&jar).arg("-C").arg(&classes).arg("."))?;
+    let mut pack = Command::new("jar");
+    pack.args(["--update", "--main-class", main_class, "--file"]).arg(&jar).arg("-C").arg(&classes).arg(".");
+    run("jar", &mut pack)?;
     Ok(jar)
 }
 

@@ -55,6 +55,12 @@ impl Rest {
         Ok(Self { base: base.trim_end_matches('/').into(), client })
     }
 
+    /// A client for an address such as `https://127.0.0.1:8081`, which it trusts and is trusted by.
+    #[must_use]
+    pub fn with(base: &str, client: reqwest::Client) -> Self {
+        Self { base: base.trim_end_matches('/').into(), client }
+    }
+
     /// The address that was given.
     #[must_use]
     pub fn base(&self) -> &str {

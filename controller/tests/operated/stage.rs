@@ -21,6 +21,7 @@ const NAMESPACE: &str = "shop";
 const NAME: &str = "flights";
 pub(crate) const INPUT: &str = "flights";
 const OUTPUT: &str = "departures";
+const FUSED_FLIGHTS: &str = "io.tidegate.examples.flights.FusedFlights";
 
 /// Dropping it ends all of it: first who acts, then who is acted upon.
 pub(crate) struct Stage {
@@ -48,7 +49,7 @@ impl Stage {
         let operator = Operator::start(folder, artifacts, &plane, &kubelet, &libraries).await?;
         let base = workspace_root().join("examples/flights/job/target/flink-1.20.3/flights-job.jar");
         let source = workspace_root().join("integration-tests/jobs/FusedFlights.java");
-        let jar = extended_jar(folder, &base, &source, &libraries)?;
+        let jar = extended_jar(folder, &base, &source, FUSED_FLIGHTS, &libraries)?;
         plane.create_namespace(NAMESPACE).await?;
         for manifest in [
             include_str!("../../../docs/flink-operator-rights.yaml"),
@@ -115,7 +116,7 @@ impl Stage {
                 },
                 "job": {
                     "jarURI": format!("local://{}", self.jar.display()), "args": arguments,
-                    "entryClass": "io.tidegate.examples.flights.FusedFlights",
+                    "entryClass": FUSED_FLIGHTS,
                     "parallelism": parallelism, "upgradeMode": "savepoint", "state": "running",
                 },
             }},

@@ -18,7 +18,7 @@ use tidegate_protocol::rollout::ActionKind;
 
 use super::controller::Controller;
 use super::fates::{At, Fates, Killed, Side};
-use super::world::{Cluster, World};
+use super::world::{Cluster, FUSED_FLIGHTS, World};
 
 /// Also for a controller that is killed seventy times on a machine that has much else to do.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
@@ -137,7 +137,7 @@ impl Case {
         .map(str::to_owned);
         json!({
             "url": self.proxies[1].url(), "jar": self.jar.display().to_string(), "args": arguments,
-            "entryClass": "io.tidegate.examples.flights.FusedFlights", "parallelism": parallelism,
+            "entryClass": FUSED_FLIGHTS, "parallelism": parallelism,
         })
     }
 

@@ -1,7 +1,6 @@
 //! Resources of an API server, and the controller that looks after them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,12 +8,13 @@ use serde_json::{Value, json};
 use tidegate_integration_tests::process::Process;
 use tidegate_integration_tests::{Observed, wait_until, workspace_root};
 
-use super::World;
+use super::examples::Examples;
 use super::typed::{DEADLINE, DONE, FENCED, REFUSED, ROLLED_BACK, TIMEOUT, Typed, UNREACHABLE, USAGE};
+use super::{World, gated, timed};
 
 const NAMESPACE: &str = "shop";
 
-pub(crate) async fn all(world: &mut World, folder: &Path) -> Result<()> {
+pub(crate) async fn all(world: &mut World, examples: &Examples, folder: &Path) -> Result<()> {
     let read = |path: &str| std::fs::read_to_string(workspace_root().join("controller").join(path));
     world.plane.create_namespace(NAMESPACE).await?;
     let said = world.typed.line("list -n shop").await?;
@@ -28,15 +28,16 @@ pub(crate) async fn all(world: &mut World, folder: &Path) -> Result<()> {
     world.plane.apply(NAMESPACE, &read("deploy/base/roles/controller.yaml")?).await?;
     let manifest = manifest(world, folder)?;
     without_a_controller(world, &manifest).await.context("without a controller")?;
-    let controller = controller(world, folder).await?;
+    let controller = controller(world, examples, folder).await?;
     let (one, begin) = (&manifest, Instant::now());
     a_version_comes_up(world, one).await.context("a version comes up")?;
     the_next_one_takes_its_place(world).await.context("the next one takes its place")?;
     what_fails_is_rolled_back(world).await.context("what fails is rolled back")?;
     requests_are_answered_once(world).await.context("requests are answered once")?;
     it_ends(world).await.context("it ends")?;
+    println!("on a resource without gates: {:?}", begin.elapsed());
+    timed("a resource with gates", gated::by_resource(world, examples)).await?;
     drop(controller);
-    println!("on resources: {:?}", begin.elapsed());
     nobody_answers(world).await.context("nobody answers")
 }
 
@@ -56,12 +57,10 @@ fn manifest(world: &World, folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-async fn controller(world: &World, folder: &Path) -> Result<Process> {
+async fn controller(world: &World, examples: &Examples, folder: &Path) -> Result<Process> {
     let kubeconfig = world.plane.create_account(NAMESPACE, "tidegate-controller").await?;
     world.plane.grant(NAMESPACE, "tidegate-controller", "tidegate-controller").await?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.args(["controller", "--namespace", NAMESPACE]).env("KUBECONFIG", &kubeconfig);
-    Process::start("the controller", command, &folder.join("controller.log"))
+    examples.start("controller", &kubeconfig, &folder.join("controller.log"))
 }
 
 async fn without_a_controller(world: &World, manifest: &Path) -> Result<()> {

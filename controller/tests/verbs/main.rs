@@ -3,11 +3,16 @@
 
 mod by_resource;
 mod by_url;
+mod examples;
+mod gated;
+mod secured;
 mod typed;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use examples::Examples;
 use tidegate_integration_tests::flink::{FlinkCluster, Settings};
 use tidegate_integration_tests::java::job_jar;
 use tidegate_integration_tests::kube::ControlPlane;
@@ -20,6 +25,8 @@ pub(crate) struct World {
     pub(crate) plane: ControlPlane,
     /// The metronome.
     pub(crate) jar: String,
+    /// The metronome with a gate.
+    pub(crate) gated_jar: String,
     pub(crate) typed: Typed,
 }
 
@@ -30,7 +37,12 @@ async fn what_is_typed_is_done() -> Result<()> {
 
 async fn type_all(folder: &Path) -> Result<()> {
     let settings = Settings::new("1.20.3")
-        .task_managers(1, 6)
+        .task_managers(1, 8)
+        .java_flag("-Xmx512m")
+        .java_flag("-XX:MaxDirectMemorySize=192m")
+        .java_flag("-XX:MaxMetaspaceSize=512m")
+        // For jobs that say nothing of it.
+        .with("execution.checkpointing.interval", "500ms")
         // What is cached is told sooner: most of the time would be spent on waiting for it.
         .with("web.refresh-interval", "500")
         .with("metrics.fetcher.update-interval", "500")
@@ -40,8 +52,24 @@ async fn type_all(folder: &Path) -> Result<()> {
         tokio::try_join!(FlinkCluster::start(folder, &settings), ControlPlane::start(folder))?;
     let source = workspace_root().join("integration-tests/jobs/Metronome.java");
     let jar = job_jar(folder, &source, flink.libraries())?.display().to_string();
+    let gated_jar = gated::jar(folder, flink.libraries())?;
     let typed = Typed::new(&plane.admin(), &folder.join("state"));
-    let mut world = World { flink, plane, jar, typed };
+    let mut world = World { flink, plane, jar, gated_jar, typed };
+    let place = folder.join("examples");
+    std::fs::create_dir(&place)?;
+    let examples = Examples::read(&world.typed, &place).await?;
     by_url::all(&world).await.context("by --url")?;
-    by_resource::all(&mut world, folder).await.context("by a resource")
+    timed("the examples by --url", gated::by_url(&world, &examples)).await?;
+    timed("by a token", secured::by_token(&world, folder)).await?;
+    timed("by certificates", secured::by_certificates(&world, folder)).await?;
+    timed("the examples by a store", gated::by_store(&mut world, &examples)).await?;
+    by_resource::all(&mut world, &examples, folder).await.context("by a resource")?;
+    examples.finish().await
+}
+
+async fn timed(what: &str, part: impl Future<Output = Result<()>>) -> Result<()> {
+    let begin = Instant::now();
+    part.await.with_context(|| what.to_owned())?;
+    println!("{what}: {:?}", begin.elapsed());
+    Ok(())
 }

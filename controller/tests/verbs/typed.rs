@@ -1,13 +1,17 @@
 //! The binary, as it is typed.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tidegate_integration_tests::process::Process;
+
+const TIDEGATE: &str = env!("CARGO_BIN_EXE_tidegate");
 
 pub(crate) const DONE: i32 = 0;
+pub(crate) const FAILED: i32 = 1;
 pub(crate) const USAGE: i32 = 2;
 pub(crate) const TIMEOUT: i32 = 3;
 pub(crate) const ROLLED_BACK: i32 = 4;
@@ -43,15 +47,48 @@ impl Typed {
 
     /// Types a line; words are parted by blanks.
     pub(crate) async fn line(&self, line: &str) -> Result<Said> {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        command.args(line.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true);
+        let mut command = Command::new(TIDEGATE);
+        command.args(line.split_whitespace());
+        self.say(command, line).await
+    }
+
+    /// Types a line into a shell that stands in a folder.
+    pub(crate) async fn in_shell(&self, line: &str, folder: &Path) -> Result<Said> {
+        self.say(shell(line, folder)?, line).await
+    }
+
+    /// Starts a line in a shell that stands in a folder; it is the line's process, and writes into the log.
+    pub(crate) fn start(&self, line: &str, kubeconfig: &Path, folder: &Path, log: &Path) -> Result<Process> {
+        let mut command = shell(&format!("exec {line}"), folder)?;
+        self.surround(&mut command);
+        command.env("KUBECONFIG", kubeconfig);
+        Process::start(line, command, log)
+    }
+
+    /// The files in which it remembers jobs.
+    pub(crate) fn remembered(&self) -> Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(self.state.join("tidegate"))?;
+        let mut files: Vec<PathBuf> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        files.retain(|path| path.is_file());
+        ensure!(!files.is_empty(), "nothing is remembered");
+        Ok(files)
+    }
+
+    fn surround(&self, command: &mut Command) {
         command.env("KUBECONFIG", &self.kubeconfig).env("USER", "ann").env("NO_COLOR", "1");
         command.env("XDG_STATE_HOME", &self.state);
         command.env_remove("TIDEGATE_STORE").env_remove("TIDEGATE_ROLLOUT");
+    }
+
+    async fn say(&self, mut command: Command, line: &str) -> Result<Said> {
+        self.surround(&mut command);
+        let mut command = tokio::process::Command::from(command);
+        command.stdin(Stdio::null()).kill_on_drop(true);
         let output = tokio::time::timeout(DEADLINE, command.output())
             .await
-            .with_context(|| format!("`tidegate {line}` did not end within {DEADLINE:?}"))??;
-        let exit = output.status.code().with_context(|| format!("`tidegate {line}`: {}", output.status))?;
+            .with_context(|| format!("`{line}` did not end within {DEADLINE:?}"))??;
+        let exit = output.status.code().with_context(|| format!("`{line}`: {}", output.status))?;
         let text = |bytes| String::from_utf8(bytes);
         Ok(Said { line: line.to_owned(), exit, out: text(output.stdout)?, err: text(output.stderr)? })
     }
@@ -77,4 +114,14 @@ impl Typed {
         ensure!(words.iter().all(|word| said.err.contains(word)), "expected {words:?}: {said:?}");
         Ok(())
     }
+}
+
+/// It finds this binary by its name.
+fn shell(line: &str, folder: &Path) -> Result<Command> {
+    let own = Path::new(TIDEGATE).parent().context("no folder")?.to_owned();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).current_dir(folder);
+    command.env("PATH", std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&others)))?);
+    Ok(command)
 }
