@@ -26,7 +26,7 @@ endif
 
 .DEFAULT_GOAL := help
 EXAMPLES := example-rust-stream example-embedded-java example-manual-configmap example-operator-managed
-.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java soak prove fuzz sanitize nightly package reference bench bench-control lint fmt clean
+.PHONY: $(EXAMPLES) help tools build bridge jars demo demo-operator test test-rust test-java soak prove fuzz sanitize nightly package package-empty reference bench bench-control lint fmt clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -128,15 +128,20 @@ package: GO := go
 package: tools $(FLINKS:%=package-%) $(HELM) ## what a release needs, into target/package: crates, Maven artifacts, chart, manifest, binary
 	cargo build --release --locked -p tidegate
 	cargo package --locked --no-verify -p tidegate $(CRATES:%=-p tidegate-%)
+	rm -r $(PACKAGE)/tmp-registry
 	$(HELM) package controller/deploy/chart --destination $(PACKAGE)
 	cp controller/deploy/install.yaml $(PACKAGE)/tidegate-$(VERSION).yaml
 	cp target/release/tidegate $(PACKAGE)/tidegate-$(VERSION)-$(HOST)
 	cd $(PACKAGE) && sha256sum $$(ls -p | grep -v -e / -e SHA256SUMS) > SHA256SUMS && cat SHA256SUMS
 
-# With its sources, as Maven's repositories want it; the pom stands alone.
-package-%: bridge
-	$(MVN) -DskipTests package -Prelease -Dflink.version=$*
+# What lies there of an earlier version would be summed up too.
+package-empty:
+	rm -rf $(PACKAGE)
 	mkdir -p $(PACKAGE)
+
+# With its sources, as Maven's repositories want it; the pom stands alone.
+package-%: bridge package-empty
+	$(MVN) -DskipTests package -Prelease -Dflink.version=$*
 	cp gate/flink/target/flink-$*/tidegate-flink-*.jar $(PACKAGE)
 	for jar in gate/flink/target/flink-$*/tidegate-flink-*-sources.jar; do \
 	  cp gate/flink/target/flink-$*/.flattened-pom.xml $(PACKAGE)/$$(basename $$jar -sources.jar).pom; done

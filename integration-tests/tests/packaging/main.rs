@@ -4,6 +4,7 @@
 mod chart;
 mod images;
 mod install;
+mod maven;
 mod monitoring;
 mod objects;
 mod rights;
