@@ -342,3 +342,26 @@ async fn watching_ends_with_the_cutover() {
         said.out
     );
 }
+
+#[test]
+fn a_sidecar_has_its_place_alone_and_says_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sidecar.sock");
+    let socket = path.to_str().unwrap();
+    let binary = env!("CARGO_BIN_EXE_tidegate");
+    let mut first = Command::new(binary).args(["sidecar", "--socket", socket]).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while std::os::unix::net::UnixStream::connect(&path).is_err() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "no answer at {socket}");
+        std::thread::yield_now();
+    }
+    let second = run(&["sidecar", "--socket", socket, "--output", "json"]);
+    second.failed(REFUSED, &format!("tidegate: SidecarRunning: a living sidecar has {socket}; "));
+    assert_eq!(second.json()["code"], "SidecarRunning");
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    run(&["sidecar", "--socket", "/no/such/folder/socket"])
+        .failed(FAILED, "tidegate: SidecarSocket: /no/such/folder/socket cannot be served: ");
+    run(&["sidecar"]).failed(USAGE, "--socket <PATH>");
+}

@@ -71,18 +71,34 @@ fn an_agent_that_waits_keeps_nobody_waiting_and_the_end_ends_its_wait() {
     sidecar.drain();
 }
 
-/// As with the death of its JVM. Its report stays as it was: nobody says in its name that it has ended.
+/// As with the death of its JVM.
 #[test]
-fn an_agent_whose_connection_breaks_is_gone_without_last_words() {
+fn an_agent_whose_connection_breaks_in_its_wait_is_gone() {
     let mut sidecar = Sidecar::start();
     let status = status(&sidecar);
     let mut agent = sidecar.agent();
     ordered(&mut agent, &status);
     agent.send(&[NEXT]);
-    let report = sidecar.folder().join("orders/reports/blue-1.json");
-    assert!(report.exists());
     drop(agent);
     sidecar.drain();
+}
+
+/// "No more instructions" would be the end of its job.
+#[test]
+fn an_agent_that_is_told_nonsense_in_its_wait_does_not_come_to_an_end() {
+    let sidecar = Sidecar::start();
+    let status = status(&sidecar);
+    let mut agent = sidecar.agent();
+    ordered(&mut agent, &status);
+    agent.send(&[NEXT]);
+    agent.send(&body(TELL, b"{}"));
+    let told = loop {
+        match agent.answer() {
+            Ok(answer) => assert_eq!(answer.value, 1, "it has come to its end"),
+            Err(told) => break told,
+        }
+    };
+    assert!(told.starts_with("MessageUnreadable: the event"), "{told}");
 }
 
 #[test]

@@ -96,15 +96,13 @@ impl Sidecar {
 
     pub(crate) fn greeted(&self) -> Client {
         let mut client = self.connect();
-        client.send(&serde_json::to_vec(&Hello::own()).unwrap());
-        assert_eq!(serde_json::from_slice::<Hello>(&client.frame().unwrap()).unwrap(), Hello::own());
+        greet(&mut client);
         client
     }
 
     pub(crate) fn subtask(&self) -> Client {
-        let mut client = self.greeted();
-        client.send(&body(call::OPEN_SUBTASK, config().to_string().as_bytes()));
-        client.answer().unwrap();
+        let mut client = self.connect();
+        open_subtask(&mut client);
         client
     }
 
@@ -120,6 +118,17 @@ impl Sidecar {
         client.answer().unwrap();
         client
     }
+}
+
+pub(crate) fn greet(client: &mut Client) {
+    client.send(&serde_json::to_vec(&Hello::own()).unwrap());
+    assert_eq!(serde_json::from_slice::<Hello>(&client.frame().unwrap()).unwrap(), Hello::own());
+}
+
+/// Greets and opens a subtask.
+pub(crate) fn open_subtask(client: &mut Client) {
+    greet(client);
+    client.ask(call::OPEN_SUBTASK, config().to_string().as_bytes()).unwrap();
 }
 
 pub(crate) struct Client(pub(crate) UnixStream);

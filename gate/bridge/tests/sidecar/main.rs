@@ -6,4 +6,5 @@ mod agents;
 mod client;
 mod damage;
 mod places;
+mod signals;
 mod subtasks;

@@ -26,10 +26,12 @@ fn it_answers_as_a_handle_does() {
     let answer = there.ask(ADMIT, &admit(5, 10)).unwrap();
     assert_eq!((answer.value, answer.out), (i64::from(held), out));
     assert_eq!(held, HOLD);
+    out = [0; OUT]; // as JNI begins each call
     let forward = here.watermark(4, &mut out).unwrap();
     let answer = there.ask(WATERMARK, &longs(&[4])).unwrap();
     assert_eq!((answer.value, answer.out), (forward, out));
     assert_eq!(forward, NONE);
+    out = [0; OUT];
     let dispositions = here.order(EMIT_ALL.as_bytes(), &mut out).unwrap();
     let answer = there.ask(ORDER, EMIT_ALL.as_bytes()).unwrap();
     assert_eq!((answer.out, answer.bytes.len()), (out, 1));
@@ -38,12 +40,16 @@ fn it_answers_as_a_handle_does() {
 
     here.account(3, 90, 2, 80).unwrap();
     there.send(&body(ACCOUNT, &longs(&[3, 90, 2, 80])));
+    out = [0; OUT];
     here.order(PROPOSED.as_bytes(), &mut out).unwrap();
     assert_eq!(there.ask(ORDER, PROPOSED.as_bytes()).unwrap().out, out);
     assert_eq!(there.ask(STATUS, &[]).unwrap().bytes, here.status().unwrap());
     assert_eq!(there.ask(COUNTERS, &[]).unwrap().bytes, here.counters().unwrap());
+    assert_eq!(
+        there.ask(IDLE, &[1]).unwrap().value,
+        i64::from(here.idle(true, tidegate_agent::now()).unwrap())
+    );
     assert_eq!(there.ask(FINISH, &[]).unwrap().value, i64::from(here.finish().unwrap()));
-    assert_eq!(there.ask(IDLE, &[1]).unwrap().value, 1);
 }
 
 #[test]
