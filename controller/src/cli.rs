@@ -51,7 +51,7 @@ enum Verb {
     /// Replace a job by its next version, and wait until that is live, or was given up and the old one has the output
     #[command(
         after_help = "Example:\n  tidegate update orders -n shop --jar /jars/orders-2.jar --id build-1234\n  tidegate update orders \
-                      --url http://flink:8081 --jar orders-2.jar --strategy stop-start"
+                      --url http://flink:8081 --jar orders-2.jar --strategy stop-start --settling 1s --window 5s"
     )]
     Update(Box<job::Update>),
     /// End a job with a savepoint, for good
@@ -93,7 +93,7 @@ enum Verb {
     Resume(rollout::Pause),
     /// Hand the output back to whom had it before, or go to an earlier revision
     #[command(
-        after_help = "Example:\n  tidegate rollback orders -n shop --to 3f2a\n  tidegate rollback --store \
+        after_help = "Example:\n  tidegate rollback orders -n shop --why \"too slow\"\n  tidegate rollback orders -n shop --to 3f2a\n  tidegate rollback --store \
                       directory:///var/lib/tidegate --rollout orders"
     )]
     Rollback(rollout::Rollback),
@@ -101,7 +101,7 @@ enum Verb {
     #[command(after_help = "Example:\n  tidegate retry orders -n shop --why \"the bucket is back\"")]
     Retry(rollout::Retry),
     /// Launch the wanted version in place of the one that has the output, for one that has ended or is stuck
-    #[command(after_help = "Example:\n  tidegate replace orders -n shop --why \"somebody cancelled it\"")]
+    #[command(after_help = "Example:\n  tidegate replace orders -n shop --why \"it is stuck\"")]
     Replace(rollout::Replace),
     /// Show who did what, when and why, or the versions that were deployed
     #[command(after_help = "Example:\n  tidegate history orders -n shop --revisions")]

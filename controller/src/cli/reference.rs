@@ -47,12 +47,16 @@ const REPEATED: [(&str, &str); 6] = [
         "it is not asked for again, and the answer to the first, and its end, are waited for and told. The last one is known",
     ),
     (
-        "deploy, update, savepoint, terminate with --url",
+        "deploy, update, savepoint with --url",
         "Flink does not do it again, and what came of the first is told, as long as Flink knows of it, and for update its file; \
-         so also savepoint of a resource. terminate --cancel ends what runs under that name",
+         so also savepoint of a resource",
     ),
     ("pause, resume by a store", "it is paused, or goes on, after that, whatever was done in between"),
-    ("terminate of a resource", "one that is gone is not missed; one that was deployed again is ended"),
+    (
+        "terminate",
+        "what has ended is not missed, and its last savepoint told again with --url; what was deployed again under that name since \
+         is ended, so give that another name, or do not repeat this verb after it",
+    ),
     ("all others", "they change nothing, and look again"),
 ];
 
@@ -99,6 +103,10 @@ command has ended types it again with the same id.
 Progress is shown on a terminal only. A command that is ended, or comes to its `--timeout`, changes nothing of what it has begun:
 ask again, with the same `--id`, and it goes on waiting. Only `update` with `--url` does its work itself: nobody goes on with it until the
 same command is typed again, with its `--id`.
+
+At `--url https://…` TLS 1.3 is spoken, and TLS 1.2 with ECDHE. What Flink 1.20 offers when nothing is set is neither: set
+`security.ssl.algorithms`, for instance to `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. Tokens and keys are read from files; they are in no
+message, no process list, and no file that is remembered.
 
 ";
 

@@ -64,7 +64,7 @@ impl Order<'_> {
             parallelism: *parallelism,
             configuration,
             allow_non_restored_state: self.allow_non_restored_state,
-            ..JobSpec::new(self.jar)
+            ..JobSpec::new(absolute(self.jar))
         }
     }
 }

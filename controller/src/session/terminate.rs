@@ -1,7 +1,7 @@
 //! Ending a job.
 
 use serde_json::json;
-use tidegate::flink::{JobId, Listed, Progress, Savepoint, Taking};
+use tidegate::flink::{JobId, Progress, Savepoint, Taking};
 
 use super::{Session, done, is_named, operation};
 use crate::arguments::Waiting;
@@ -20,11 +20,14 @@ impl Session {
     ) -> Result<Exit, Failure> {
         let operation = operation(id)?;
         let driver = self.driver.as_ref();
-        // Before it is looked for: another job of that name may run since.
-        if let Some((job, savepoint)) = self.stopped(name, id).await? {
-            return tell(name, &job, Some(&savepoint.path), output);
-        }
-        let found = self.find(name).await?.job;
+        let found = match self.find(name).await {
+            Ok(found) => found.job,
+            Err(unknown) if unknown.code == "UnknownJob" => {
+                let Some((job, savepoint)) = self.stopped(name, id).await? else { return Err(unknown) };
+                return tell(name, &job, Some(&savepoint.path), output);
+            }
+            Err(failure) => return Err(failure),
+        };
         let progress = progress("ending")?;
         if cancel {
             let ended = async || driver.cancel(&found).await;
@@ -44,12 +47,11 @@ impl Session {
         tell(name, &found, Some(&savepoint.path), output)
     }
 
-    /// The job of that name that this attempt has stopped: what is asked for is done already.
+    /// The job of that name that was stopped last, when none runs: what is asked for is done already.
     async fn stopped(&self, name: &str, id: &str) -> Result<Option<(JobId, Savepoint)>, Failure> {
         let operation = operation(id)?;
         let mut last = None;
-        let ended = |job: &Listed| job.state.has_ended() && is_named(&job.name, name);
-        for job in self.driver.jobs().await?.into_iter().filter(ended) {
+        for job in self.driver.jobs().await?.into_iter().filter(|job| is_named(&job.name, name)) {
             let Some(Progress::Done(savepoint)) = self.driver.look(&job.id, &operation, Taking::Stop).await?
             else {
                 continue;
