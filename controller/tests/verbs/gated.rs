@@ -167,6 +167,13 @@ impl Orders<'_> {
         ensure!(self.examples.run("update orders -n shop").await?.contains("is live as green-1"));
         let back = self.examples.run("rollback orders -n shop --to").await?;
         ensure!(back.contains("is live as blue-2"), "{back}");
+        // The file is applied over what the update and the rollback have edited.
+        let line =
+            format!("deploy -n shop -f {} --id file-2", self.examples.folder.join("orders.yaml").display());
+        for _ in 0..2 {
+            let told = self.world.typed.text(&line).await?;
+            ensure!(told.contains("is live as blue-2"), "{told}");
+        }
         // That attempt is over, and what came after it stays.
         let line = "update orders -n shop --jar /jars/other.jar --id build-1234";
         self.world.typed.fails(line, FENCED, &["attempt build-1234 was carried out"]).await?;
