@@ -119,9 +119,9 @@ impl Run {
 }
 
 fn tell(outcome: &Outcome) {
-    let Outcome { records, late, per_second, asked, exact, least, took, .. } = outcome;
+    let Outcome { records, late, per_second, asked, unseen, overwriting, exact, least, took, .. } = outcome;
     eprintln!(
-        "  {records} records, {late} late, {per_second:.0}/s, asked {asked} times, {:.1} s; exactly once: {exact}; at least once: {least}",
+        "  {records} records, {late} late, {per_second:.0}/s, asked {asked} times, {:.1} s; exactly once: {exact}, unseen {unseen}, old after new {overwriting}; at least once: {least}",
         took.as_secs_f64()
     );
 }

@@ -9,7 +9,7 @@ use super::arena::{Arena, DEADLINE, Side};
 use super::moment::{Looker, PHASE_DEADLINE, Promotion, Retirement};
 use super::stream::{Lines, PARTITIONS, STEP_MS, Stream, late};
 use super::truth::{Difference, Truth};
-use super::{Cell, Moment, Victim};
+use super::{Cell, HandOver, Moment, Victim};
 use crate::command::member;
 use crate::kafka::{LiveReader, open_transactions, read_committed};
 use crate::rest::Job;
@@ -18,7 +18,7 @@ use crate::{Observed, wait_until};
 /// A cell in which fewer records come out per second, from the first one sent to the last one seen, has stalled.
 pub(super) const FLOOR: f64 = 1_000.0;
 /// Green has caught up when it is less than so many lines behind blue.
-const NEAR_LINES: i64 = 4_000;
+const NEAR_LINES: i64 = 6_000;
 
 /// What a cell has shown.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub asked: usize,
     /// Of a cell without a kill: rows of blue that a reader did not see when the cutover was finished.
     pub unseen: usize,
+    /// Rows behind the exactly-once sink that come after one of the new version of the same key, late ones apart.
+    pub overwriting: usize,
     /// What is wrong behind the exactly-once sink.
     pub exact: Difference,
     /// What is wrong behind the at-least-once sink.
@@ -79,8 +81,21 @@ impl Outcome {
             least.examples
         );
         ensure!(*per_second >= FLOOR, "{cell}: it has stalled: {per_second:.0} records per second");
+        if cell.victim == Victim::Nobody {
+            let overwriting = self.overwriting;
+            let right = (overwriting == 0) == (cell.hand_over == HandOver::Ordered);
+            ensure!(right, "{cell}: {overwriting} rows would overwrite newer ones, if they were upserts");
+        }
         Ok(())
     }
+}
+
+/// What both topics have shown.
+struct Found {
+    unseen: usize,
+    overwriting: usize,
+    exact: Difference,
+    least: Difference,
 }
 
 /// Who runs in a cell.
@@ -130,14 +145,15 @@ impl Arena {
         drop(reader);
         green.stop_with_savepoint(DEADLINE).await?;
         let truth = Truth::of(&lines, boundary);
-        let (unseen, found) = self.compare(truth, ends, exact, least).await?;
+        let Found { unseen, overwriting, exact: of_exact, least: of_least } =
+            self.compare(truth, ends, exact, least).await?;
         let unseen = if cell.victim == Victim::Nobody { unseen } else { 0 };
         self.kafka.delete_topics(&[input, exact, least]).await?;
         self.wait_idle().await?;
-        let [exact, least] = found;
+        let (exact, least) = (of_exact, of_least);
         let (records, late) = (lines.len(), late(&lines).into_iter().filter(|late| *late).count());
         let took = started.elapsed();
-        Ok(Outcome { cell, records, late, per_second, asked, unseen, exact, least, took })
+        Ok(Outcome { cell, records, late, per_second, asked, unseen, overwriting, exact, least, took })
     }
 
     /// Starts green from a savepoint of blue, and waits until it is in standby and about as far.
@@ -161,7 +177,7 @@ impl Arena {
         ends: BTreeMap<i32, i64>,
         exact: &str,
         least: &str,
-    ) -> Result<(usize, [Difference; 2])> {
+    ) -> Result<Found> {
         let servers = self.kafka.bootstrap_servers();
         let topics = [exact.to_owned(), least.to_owned()];
         tokio::task::spawn_blocking(move || {
@@ -169,7 +185,12 @@ impl Arena {
             ensure!(open.is_empty(), "transactions are left open: {open:?}");
             let exact = read_committed(&servers, &topics[0], DEADLINE)?;
             let least = read_committed(&servers, &topics[1], DEADLINE)?;
-            Ok((truth.unseen(&exact, &ends), [truth.compare(&exact), truth.compare(&least)]))
+            Ok(Found {
+                unseen: truth.unseen(&exact, &ends),
+                overwriting: truth.overwriting(&exact),
+                exact: truth.compare(&exact),
+                least: truth.compare(&least),
+            })
         })
         .await?
     }

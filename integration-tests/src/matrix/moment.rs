@@ -17,9 +17,9 @@ use crate::rest::{Job, JobState};
 use crate::{Observed, wait_until};
 
 /// For a whole phase of a cell, with the restart of whoever was killed in it.
-pub(super) const PHASE_DEADLINE: Duration = Duration::from_secs(120);
+pub(super) const PHASE_DEADLINE: Duration = Duration::from_secs(300);
 /// Two seconds of the stream: the boundary is that far ahead, so that a kill finds the cutover committed and not finished.
-const AHEAD: &str = "+80s";
+const AHEAD: &str = "+120s";
 
 /// A request to hand over to green.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ pub const RECORDS: usize = 100_000;
 pub(super) const PARTITIONS: usize = 4;
 /// Event time between two lines.
 pub(super) const STEP_MS: i64 = 10;
-/// So 40 seconds of event time go by in one.
-const LINES_PER_SECOND: f64 = 4_000.0;
+/// So 60 seconds of event time go by in one.
+const LINES_PER_SECOND: f64 = 6_000.0;
 /// The last partition has so many lines' time at the beginning and at the end; in between it is idle.
 const AWAKE: usize = 8_000;
 /// 2026-01-01T00:00:00Z.

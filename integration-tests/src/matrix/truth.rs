@@ -50,7 +50,8 @@ impl Truth {
             let color = if line.at < boundary { "blue" } else { "green" };
             let key = format!("{} {}", line.partition, line.number);
             let due = line.at < boundary && !late;
-            Row { value: format!("{key} {} {color} {count} {sum}", line.at), key, due }
+            let value = format!("{key} {} {color} {count} {sum} {}", line.at, line.key);
+            Row { key, value, due }
         };
         Self { rows: lines.iter().zip(late(lines)).map(row).collect() }
     }
@@ -59,9 +60,33 @@ impl Truth {
     #[must_use]
     pub fn unseen(&self, records: &[Record], ends: &BTreeMap<i32, i64>) -> usize {
         let visible = |record: &&Record| ends.get(&record.partition).is_some_and(|end| record.offset < *end);
-        let seen: HashSet<&[u8]> =
-            records.iter().filter(visible).map(|record| record.key.as_deref().unwrap_or_default()).collect();
+        let seen: HashSet<&[u8]> = records.iter().filter(visible).map(|record| name(&record.value)).collect();
         self.rows.iter().filter(|row| row.due && !seen.contains(row.key.as_bytes())).count()
+    }
+
+    /// Rows of blue below a row of green of the same key, late ones apart: as upserts they would put an old value over a new one.
+    #[must_use]
+    pub fn overwriting(&self, records: &[Record]) -> usize {
+        let mut first_of_green: HashMap<&[u8], i64> = HashMap::new();
+        let key = |record: &Record| record.key.clone().unwrap_or_default();
+        let mut old = HashMap::new();
+        for record in records {
+            let is_green = record.value.split(|byte| *byte == b' ').nth(3) == Some(b"green".as_slice());
+            if is_green {
+                let first = first_of_green.entry(record.key.as_deref().unwrap_or_default());
+                let first = first.or_insert(record.offset);
+                *first = record.offset.min(*first);
+            } else {
+                old.insert(name(&record.value), (key(record), record.offset));
+            }
+        }
+        let overwrites = |row: &&Row| {
+            let found = old.get(row.key.as_bytes());
+            found.is_some_and(|(key, offset)| {
+                first_of_green.get(key.as_slice()).is_some_and(|first| first < offset)
+            })
+        };
+        self.rows.iter().filter(|row| row.due).filter(overwrites).count()
     }
 
     /// Compares all rows of a topic.
@@ -69,7 +94,7 @@ impl Truth {
     pub fn compare(&self, records: &[Record]) -> Difference {
         let mut found: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
         for record in records {
-            found.entry(record.key.as_deref().unwrap_or_default()).or_default().push(&record.value);
+            found.entry(name(&record.value)).or_default().push(&record.value);
         }
         let mut difference = Difference::default();
         for Row { key, value, .. } in &self.rows {
@@ -96,6 +121,12 @@ impl Truth {
     }
 }
 
+/// Partition and number of the line that a row is of.
+fn name(value: &[u8]) -> &[u8] {
+    let mut spaces = value.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(index, _)| index);
+    spaces.nth(1).map_or(value, |end| &value[..end])
+}
+
 impl Difference {
     /// What no failure of a job explains.
     #[must_use]
@@ -118,9 +149,8 @@ mod tests {
 
     use super::*;
 
-    fn record(key: &str, rest: &str) -> Record {
-        let value = format!("{key} {rest}").into_bytes();
-        Record { partition: 0, offset: 0, key: Some(key.into()), value, arrived: Instant::now() }
+    fn record(offset: i64, value: &str) -> Record {
+        Record { partition: 0, offset, key: Some("3".into()), value: value.into(), arrived: Instant::now() }
     }
 
     #[test]
@@ -128,19 +158,21 @@ mod tests {
         let line = |number, at| Line { partition: 0, number, at, key: 3, amount: 5 };
         let truth = Truth::of(&[line(0, 10), line(1, 20), line(2, 15), line(3, 30), line(4, 19)], 20);
         let topic = [
-            record("0 0", "10 blue 1 5"),
-            record("0 1", "20 green 2 10"),
-            record("0 1", "20 green 2 10"),
-            record("0 2", "15 green 3 15"),
-            record("0 3", "30 green 4 19"),
-            record("0 9", "30 green 4 20"),
+            record(0, "0 0 10 blue 1 5 3"),
+            record(1, "0 1 20 green 2 10 3"),
+            record(2, "0 1 20 green 2 10 3"),
+            record(3, "0 2 15 green 3 15 3"),
+            record(4, "0 3 30 green 4 19 3"),
+            record(5, "0 9 30 green 4 20 3"),
+            record(6, "0 2 15 blue 3 15 3"),
         ];
-        let difference = truth.compare(&topic);
+        let difference = truth.compare(&topic[..6]);
         let Difference { lost, duplicated, wrong, unexpected, .. } = &difference;
         assert_eq!((*lost, *duplicated, *wrong, *unexpected), (1, 1, 2, 1), "{difference}");
         assert_eq!((difference.unexplained(true), difference.unexplained(false)), (3, 4));
         let up_to = |end| truth.unseen(&topic, &BTreeMap::from([(0, end)]));
         // Of the rows 0, 2 and 4, which are below the boundary, the last one is nowhere.
-        assert_eq!((up_to(1), up_to(0)), (1, 3));
+        assert_eq!((up_to(1), up_to(4), up_to(0)), (2, 1, 3));
+        assert_eq!((truth.overwriting(&topic[..6]), truth.overwriting(&topic)), (0, 1));
     }
 }
