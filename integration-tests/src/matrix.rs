@@ -40,7 +40,7 @@ pub enum Victim {
 }
 
 /// When.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// When nothing is proposed yet; the cutover is asked for while the victim is down.
     BeforeProposal,
@@ -74,6 +74,8 @@ pub struct Cell {
     pub hand_over: HandOver,
     /// The version of Flink.
     pub flink: &'static str,
+    /// Cells are played turn by turn.
+    turn: usize,
 }
 
 const VICTIMS: [Victim; 6] = [
@@ -106,8 +108,16 @@ pub fn cells() -> Vec<Cell> {
 fn both_ways(victim: Victim, moment: Moment, turn: usize) -> impl Iterator<Item = Cell> {
     HAND_OVERS.into_iter().enumerate().map(move |(index, hand_over)| {
         let flink = VERSIONS[(turn + index) % VERSIONS.len()];
-        Cell { number: 0, victim, moment, hand_over, flink }
+        Cell { number: 0, victim, moment, hand_over, flink, turn: turn % MOMENTS.len() }
     })
+}
+
+/// In the order in which they are played: first nobody is killed, then everybody in some moment, then in the next one, so that a run
+/// that is ended early has tried a little of all.
+#[must_use]
+pub fn in_turn(mut cells: Vec<Cell>) -> Vec<Cell> {
+    cells.sort_by_key(|cell| (cell.victim != Victim::Nobody, cell.turn));
+    cells
 }
 
 /// The few that every run of the tests tries, on one version of Flink.
@@ -184,7 +194,7 @@ impl HandOver {
 
 impl fmt::Display for Cell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, victim, moment, hand_over, flink } = self;
+        let Self { number, victim, moment, hand_over, flink, .. } = self;
         let when = match victim {
             Victim::Nobody => String::new(),
             _ => format!(" {moment}"),

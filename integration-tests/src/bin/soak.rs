@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail};
 use tidegate_integration_tests::flink::VERSIONS;
-use tidegate_integration_tests::matrix::{Arena, Cell, Outcome, Summary, cells, page};
+use tidegate_integration_tests::matrix::{Arena, Cell, Outcome, Summary, cells, in_turn, page};
 use tidegate_integration_tests::{Scratch, workspace_root};
 
 const PAGE: &str = "docs/reliability.md";
@@ -38,10 +38,8 @@ async fn run() -> Result<bool> {
     let mut run =
         Run { started: Instant::now(), wanted, outcomes: Vec::new(), failed: Vec::new(), played: 0 };
     for version in VERSIONS {
-        let mut of_version: Vec<Cell> =
-            run.wanted.iter().filter(|cell| cell.flink == version).copied().collect();
-        // Every victim soon: a run that is ended early has tried all of them.
-        of_version.sort_by_key(|cell| cell.moment);
+        let of_version = run.wanted.iter().filter(|cell| cell.flink == version).copied().collect();
+        let of_version = in_turn(of_version);
         let mut left = &of_version[..];
         while !left.is_empty() {
             left = run.play(version, left).await?;
