@@ -152,8 +152,19 @@ reference: tools ## write what is generated from the code anew: definition of th
 	cargo test --locked -p tidegate-integration-tests --test packaging the_install_manifest_is_what_the_kustomization_makes
 	$(MVN) -pl gate/flink -am -Dtest=OptionsReferenceTest -Dsurefire.failIfNoSpecifiedTests=false test
 
-bench: ## ratios against doing the same without a gate, measured in one run
-	cargo bench --locked -p tidegate-gate --bench admit
+BENCH = target/bench
+bench: tools $(FLINKS:%=bench-flink-%) jar-1.20.3 ## ratios against doing the same without a gate; the last line is one JSON object
+	@mkdir -p $(BENCH)
+	cargo bench --locked -p tidegate-gate --bench admit > $(BENCH)/rust.txt
+	cargo bench --locked --profile dev -p tidegate-integration-tests --bench pause > $(BENCH)/pause.txt
+	@cat $(FLINKS:%=$(BENCH)/flink-%.txt) $(BENCH)/rust.txt $(BENCH)/pause.txt
+	@printf '{"rust":%s,"pause":%s' "$$(tail -n 1 $(BENCH)/rust.txt)" "$$(tail -n 1 $(BENCH)/pause.txt)"; \
+	  for flink in $(FLINKS); do printf ',"flink-%s":%s' $$flink "$$(tail -n 1 $(BENCH)/flink-$$flink.txt)"; done; echo '}'
+
+bench-flink-%: bridge
+	@mkdir -p $(BENCH)
+	$(MVN) -DskipTests package -Pbench -pl gate/flink/bench -am -Dflink.version=$*
+	cd gate/flink/bench/target/flink-$* && java -cp classes:$$(cat classpath) io.tidegate.flink.internal.Bench > $(CURDIR)/$(BENCH)/flink-$*.txt
 
 bench-control: GO := go
 bench-control: tools ## from an edit of the request to the order in every subtask, on each kind of store

@@ -99,6 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 impl Job<'_> {
     fn work(&mut self) -> Result<()> {
+        self.gate.clock(now());
         let (mut checkpointed, mut told) = (Instant::now(), Instant::now());
         loop {
             while let Some(heard) = self.agent.hear()? {
@@ -147,6 +148,7 @@ impl Job<'_> {
         }
         if let Some(watermark) = self.source.watermark().filter(|watermark| *watermark > self.watermark) {
             self.watermark = watermark;
+            self.gate.clock(now());
             self.gate.watermark(watermark);
         }
         Ok(())
