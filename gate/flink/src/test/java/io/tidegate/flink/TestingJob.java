@@ -1,13 +1,16 @@
 package io.tidegate.flink;
 
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.flink.api.common.eventtime.Watermark;
 import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;
@@ -162,16 +165,32 @@ final class TestingJob {
         if (!Files.exists(output)) {
             return new ArrayList<>();
         }
-        try (Stream<Path> files = Files.walk(output)) {
-            List<Path> visible =
-                    files.filter(Files::isRegularFile)
-                            .filter(file -> !file.getFileName().toString().startsWith("."))
-                            .collect(Collectors.toList());
-            List<Long> numbers = new ArrayList<>();
-            for (Path file : visible) {
-                Files.readAllLines(file).forEach(line -> numbers.add(Long.parseLong(line)));
-            }
-            return numbers;
+        List<Path> visible = new ArrayList<>();
+        Files.walkFileTree(
+                output,
+                new SimpleFileVisitor<>() {
+                    @Override
+                    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                        if (!file.getFileName().toString().startsWith(".")) {
+                            visible.add(file);
+                        }
+                        return FileVisitResult.CONTINUE;
+                    }
+
+                    /** One in progress that has just been committed, under another name. */
+                    @Override
+                    public FileVisitResult visitFileFailed(Path file, IOException e)
+                            throws IOException {
+                        if (e instanceof NoSuchFileException) {
+                            return FileVisitResult.CONTINUE;
+                        }
+                        throw e;
+                    }
+                });
+        List<Long> numbers = new ArrayList<>();
+        for (Path file : visible) {
+            Files.readAllLines(file).forEach(line -> numbers.add(Long.parseLong(line)));
         }
+        return numbers;
     }
 }
