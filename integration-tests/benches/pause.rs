@@ -112,7 +112,8 @@ impl Bench {
         let base = root.join(format!("examples/flights/job/target/flink-{VERSION}/flights-job.jar"));
         ensure!(base.is_file(), "{} is missing: build it with `make jars`", base.display());
         let source = root.join("integration-tests/jobs/Ballast.java");
-        let jar = flink.rest().upload(&extended_jar(folder, &base, &source, flink.libraries())?).await?;
+        let jar =
+            flink.rest().upload(&extended_jar(folder, &base, &source, "Ballast", flink.libraries())?).await?;
         let reader = LiveReader::start(&kafka.bootstrap_servers(), OUTPUT)?;
         let tidegate = Command::new(&binary, store.people(), ROLLOUT);
         let lines = Lines::start(kafka.producer()?, load.keys);
@@ -262,7 +263,6 @@ fn request(
         parallelism: Some(2),
         allow_non_restored_state: savepoint.is_some(),
         savepoint,
-        entry_class: Some("Ballast".to_owned()),
         ..RunRequest::default()
     }
 }

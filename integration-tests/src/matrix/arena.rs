@@ -259,7 +259,7 @@ async fn jar(folder: &Path, version: &str) -> Result<PathBuf> {
         workspace_root().join(format!("examples/flights/job/target/flink-{version}/flights-job.jar"));
     ensure!(flights.is_file(), "{} is missing: build it with `make jars`", flights.display());
     let source = workspace_root().join("integration-tests/jobs/Relay.java");
-    java::extended_jar(folder, &flights, &source, &Libraries::flink(version).await?)
+    java::extended_jar(folder, &flights, &source, "Relay", &Libraries::flink(version).await?)
 }
 
 /// A cluster with high availability, and a TaskManager more than the job needs: whoever loses one goes on at once.
