@@ -195,10 +195,7 @@ impl HandOver {
 impl fmt::Display for Cell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, victim, moment, hand_over, flink, .. } = self;
-        let when = match victim {
-            Victim::Nobody => String::new(),
-            _ => format!(" {moment}"),
-        };
+        let when = if *victim == Victim::Nobody { String::new() } else { format!(" {moment}") };
         write!(formatter, "cell {number}: {victim}{when}, {}, Flink {flink}", hand_over.as_str())
     }
 }

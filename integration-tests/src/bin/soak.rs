@@ -94,7 +94,8 @@ impl Run {
 
     fn fail(&mut self, error: &Error) {
         eprintln!("{error:#}");
-        self.failed.push(format!("{error:#}").lines().next().unwrap_or_default().to_owned());
+        // The rest is the last status, as long as it may be.
+        self.failed.push(format!("{error:#}").lines().next().unwrap_or_default().chars().take(300).collect());
     }
 
     /// A run of all cells that is ended early leaves a page that says how far it came.

@@ -258,19 +258,20 @@ impl Run<'_> {
             Ok(Observed::when(told, (), || "the JobManager does not say so".into()))
         })
         .await?;
-        match self.cell.victim {
-            Victim::Command => retirement.kill()?,
-            _ => self.kill()?,
+        if self.cell.victim == Victim::Command {
+            retirement.kill()?;
+        } else {
+            self.kill()?;
         }
         self.thaw(Side::Blue)?;
         self.revive().await
     }
 
     fn kill(&mut self) -> Result<()> {
-        match self.cell.victim {
-            Victim::Command => self.promotion.kill(),
-            victim => self.arena.kill(victim, self.task_manager_of_victim()),
+        if self.cell.victim == Victim::Command {
+            return self.promotion.kill();
         }
+        self.arena.kill(self.cell.victim, self.task_manager_of_victim())
     }
 
     async fn revive(&mut self) -> Result<()> {
