@@ -41,6 +41,8 @@ async fn type_all(folder: &Path) -> Result<()> {
         .java_flag("-Xmx512m")
         .java_flag("-XX:MaxDirectMemorySize=192m")
         .java_flag("-XX:MaxMetaspaceSize=512m")
+        // A TaskManager that is frozen is not given up.
+        .with("heartbeat.timeout", "60000")
         // For jobs that say nothing of it.
         .with("execution.checkpointing.interval", "500ms")
         // What is cached is told sooner: most of the time would be spent on waiting for it.
