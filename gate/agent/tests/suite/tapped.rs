@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use tidegate_agent::Rollout;
-use tidegate_store::{Error, Object, Slot, Store, Stored, Version, Watch};
+use tidegate_store::{Error, Keys, Notice, Object, Sheet, Slot, Store, Stored, Version, Watch};
 
 use crate::job::world::{ROLLOUT, World};
 
@@ -13,6 +13,9 @@ use crate::job::world::{ROLLOUT, World};
 pub(crate) trait Tap: Debug + Send + Sync + 'static {
     /// After a read, and before its author hears of it.
     async fn read(&self, _object: &Object) {}
+
+    /// Before it is asked which reports there are.
+    fn lists(&self) {}
 
     /// Before a write.
     fn writes(&self, _object: &Object, _bytes: &[u8]) {}
@@ -58,7 +61,25 @@ impl<T: Tap> Store for Tapped<T> {
         self.tap.wrote(object, version)
     }
 
+    async fn read_sheet(&self) -> Result<Sheet, Error> {
+        let sheet = self.store.read_sheet().await;
+        self.tap.read(&Object::Request).await;
+        sheet
+    }
+
+    /// What is written is the store's own; a tap is not told its bytes.
+    async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
+        self.tap.writes(&Object::Request, &[]);
+        let version = self.store.write_sheet(old, keys).await?;
+        self.tap.wrote(&Object::Request, version)
+    }
+
+    async fn announce(&self, notice: &Notice) -> Result<(), Error> {
+        self.store.announce(notice).await
+    }
+
     async fn reports(&self) -> Result<Vec<Slot>, Error> {
+        self.tap.lists();
         self.store.reports().await
     }
 
