@@ -178,28 +178,37 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-#[test]
-fn the_committed_reference_is_that_of_the_definition() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(COMMITTED);
-    let definition = serde_json::from_str(&super::crd_json().unwrap()).unwrap();
-    let generated = markdown(&definition);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &generated).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == generated,
-        "{COMMITTED} is not that of the definition; write it anew with `make reference`"
-    );
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Each field that a person can write says what it is about, and no description points into the code.
-#[test]
-fn every_field_is_described() {
-    let definition: Value = serde_json::from_str(&super::crd_json().unwrap()).unwrap();
-    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    fields("", schema, &mut |field| {
-        let text = string(&field.schema["description"]);
-        assert!(!text.is_empty() && !text.contains("[`") && text != "See above.", "{}: {text:?}", field.path);
-    });
+    #[test]
+    fn the_committed_reference_is_that_of_the_definition() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(COMMITTED);
+        let definition = serde_json::from_str(&crate::resource::crd_json().unwrap()).unwrap();
+        let generated = markdown(&definition);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "{COMMITTED} is not that of the definition; write it anew with `make reference`"
+        );
+    }
+
+    /// Each field that a person can write says what it is about, and no description points into the code.
+    #[test]
+    fn every_field_is_described() {
+        let definition: Value = serde_json::from_str(&crate::resource::crd_json().unwrap()).unwrap();
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        fields("", schema, &mut |field| {
+            let text = string(&field.schema["description"]);
+            assert!(
+                !text.is_empty() && !text.contains("[`") && text != "See above.",
+                "{}: {text:?}",
+                field.path
+            );
+        });
+    }
 }
