@@ -15,7 +15,6 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.SimpleOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamMap;
 import org.apache.flink.streaming.api.operators.StreamOperator;
-import org.apache.flink.streaming.api.operators.StreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
@@ -88,7 +87,7 @@ public class PerRecord {
     }
 
     @SuppressWarnings("unchecked") // it is what the factory has made
-    private OneInputStreamOperator<Long, Long> operator(StreamOperatorFactory<Long> factory)
+    private OneInputStreamOperator<Long, Long> operator(AbstractStreamOperatorFactory<Long> factory)
             throws Exception {
         OneInputStreamOperatorTestHarness<Long, Long> harness =
                 new OneInputStreamOperatorTestHarness<>(
