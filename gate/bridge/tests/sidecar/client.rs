@@ -203,7 +203,7 @@ pub(crate) fn restore(headers: &[&[u8]], times: &[i64], sizes: &[i32]) -> Vec<u8
 pub(crate) fn config() -> Value {
     json!({
         "color": "blue", "generation": 1, "gate": "orders", "subtask": 0, "parallelism": 2, "hold_max_records": 3,
-        "hold_max_bytes": 1000, "max_ahead_ms": null, "idle_after_ms": 60000,
+        "hold_max_bytes": 1000, "max_ahead_ms": 1000, "idle_after_ms": 60000,
     })
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tidegate_bridge::sidecar::call;
 use tidegate_bridge::subtask::{EMIT, HOLD, NONE, OUT, SubtaskHandle};
+use tidegate_protocol::time::WallTime;
 
 use crate::client::{
     ACCOUNT, ADMIT, COUNTERS, FINISH, FULL, HELD_BYTES, IDLE, ORDER, RESTORE, SNAPSHOT, STATUS, Sidecar,
@@ -22,7 +23,7 @@ fn it_answers_as_a_handle_does() {
 
     here.restore(&[], &[], &[], &mut out).unwrap();
     assert_eq!(there.ask(RESTORE, &restore(&[], &[], &[])).unwrap().out, out);
-    let held = here.admit(5, 10, tidegate_protocol::time::WallTime::default(), &mut out).unwrap();
+    let held = here.admit(5, 10, WallTime::default(), &mut out).unwrap();
     let answer = there.ask(ADMIT, &admit(5, 10)).unwrap();
     assert_eq!((answer.value, answer.out), (i64::from(held), out));
     assert_eq!(held, HOLD);
