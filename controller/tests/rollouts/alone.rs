@@ -66,5 +66,6 @@ async fn typed(case: &Case, line: &[String]) -> Result<Value> {
     let output = tokio::time::timeout(DEADLINE, command.output()).await.context("it did not end")??;
     let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
     ensure!(output.status.success(), "{line:?}: {}: {out} {err}", output.status);
+    println!("$ tidegate {} --output json\n{out}", line.join(" "));
     serde_json::from_str(&out).with_context(|| format!("{line:?}: {out} {err}"))
 }

@@ -45,7 +45,11 @@ impl Planner<'_> {
         }
         let exception = deployment.exception.as_ref().map_or(String::new(), |text| format!(": {text}"));
         if let Job::Ended(end) = &deployment.job {
-            let message = format!("{launch} {}{exception}", ended(end));
+            let mut message = format!("{launch} {}", ended(end));
+            // The end most often has the exception for its reason.
+            if !message.ends_with(&exception) {
+                message.push_str(&exception);
+            }
             return Health::Failed(Failure::new(Cause::Unstable, message));
         }
         if let Some(baseline) = baseline {

@@ -62,6 +62,10 @@ fn a_version_that_fails_before_the_cutover_is_removed_and_the_old_one_never_touc
         world.until_idle();
         assert_eq!(world.active(), "blue-1/good-0");
         assert_eq!(failed(&world), Some((revision.to_owned(), cause)));
+        if cause == Cause::StartFailed {
+            let failure = &world.record.failed.as_ref().unwrap().failure;
+            assert_eq!(failure.message, "green-1 has failed: no such class", "its exception is told once");
+        }
         assert!(!world.done.contains(&ActionKind::Stop) && !world.done.contains(&ActionKind::Cancel));
         assert_eq!(world.live_launches(), [launch("blue-1")]);
         let plan = world.rounds(50);

@@ -329,6 +329,7 @@ impl World {
             Job::Ended(_) => {}
             _ if one.killed => {}
             Job::Starting if kind == "never" => {
+                one.seen.exception = Some("no such class".to_owned());
                 one.seen.job = Job::Ended(End::Failed("no such class".to_owned()))
             }
             Job::Starting => {
