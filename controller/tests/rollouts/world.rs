@@ -15,6 +15,8 @@ use tokio::sync::Mutex;
 const CRD: &str = include_str!("../../crd/flinkbluegreendeployments.tidegate.io.yaml");
 /// The namespace and the account of the jobs: one for all of a cluster, since its JobManager's environment names it.
 pub(crate) const JOBS: (&str, &str) = ("flink", "jobs");
+/// The flights, as the jar runs when nobody names a class.
+const FLIGHTS: &str = "io.tidegate.examples.flights.FlightsJob";
 /// The flights with a fuse.
 pub(crate) const FUSED_FLIGHTS: &str = "io.tidegate.examples.flights.FusedFlights";
 
@@ -96,7 +98,7 @@ impl Cluster {
         let own = folder.join(format!("jar-{version}"));
         std::fs::create_dir_all(&own)?;
         let source = workspace_root().join("integration-tests/jobs/FusedFlights.java");
-        let jar = extended_jar(&own, &base, &source, FUSED_FLIGHTS, flink.libraries())?;
+        let jar = extended_jar(&own, &base, &source, FLIGHTS, flink.libraries())?;
         Ok(Cluster { flink, jar })
     }
 }
