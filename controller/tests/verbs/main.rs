@@ -16,8 +16,9 @@ use examples::Examples;
 use tidegate_integration_tests::flink::{FlinkCluster, Settings};
 use tidegate_integration_tests::java::job_jar;
 use tidegate_integration_tests::kube::ControlPlane;
-use tidegate_integration_tests::{Scratch, workspace_root};
-use typed::Typed;
+use tidegate_integration_tests::{Observed, Scratch, wait_until, workspace_root};
+use tokio::net::UnixStream;
+use typed::{DEADLINE, Typed};
 
 /// What the verbs are tried on.
 pub(crate) struct World {
@@ -64,9 +65,30 @@ async fn type_all(folder: &Path) -> Result<()> {
     timed("the examples by --url", gated::by_url(&world, &examples)).await?;
     timed("by a token", secured::by_token(&world, folder)).await?;
     timed("by certificates", secured::by_certificates(&world, folder)).await?;
+    timed("a sidecar", a_sidecar(&world, &examples)).await?;
     timed("the examples by a store", gated::by_store(&mut world, &examples)).await?;
     by_resource::all(&mut world, &examples, folder).await.context("by a resource")?;
     examples.finish().await
+}
+
+/// It listens until a signal ends it.
+async fn a_sidecar(world: &World, examples: &Examples) -> Result<()> {
+    let socket = examples.folder.join("sidecar.sock");
+    examples.replace("/run/tidegate/sidecar.sock", &socket.display().to_string());
+    let log = examples.folder.join("sidecar.log");
+    let mut sidecar = examples.start("sidecar", &world.plane.admin(), &log)?;
+    wait_until("the sidecar listens", DEADLINE, async || {
+        sidecar.check_alive()?;
+        let tried = UnixStream::connect(&socket).await;
+        Ok(Observed::when(tried.is_ok(), (), || format!("{tried:?}")))
+    })
+    .await?;
+    sidecar.terminate()?;
+    wait_until("the sidecar ends", DEADLINE, async || {
+        let ended = sidecar.ended()?;
+        Ok(Observed::when(ended.is_some_and(|ended| ended.success()), (), || format!("{ended:?}")))
+    })
+    .await
 }
 
 async fn timed(what: &str, part: impl Future<Output = Result<()>>) -> Result<()> {
