@@ -6,9 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::thread;
 
-use super::call::{self, Answer, Fault};
-use super::connection::{broken, guarded, send};
-use super::frame;
+use super::call::{self, Answer, Fault, guarded};
+use super::frame::{self, broken, send};
 use crate::Error;
 use crate::agent::AgentHandle;
 

@@ -1,7 +1,9 @@
 //! The calls of a subtask, read from a frame and made.
 
-use crate::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::subtask::{OUT, SubtaskHandle};
+use crate::{Error, bug};
 
 /// Opens a subtask; the rest of the frame is its configuration.
 pub const OPEN_SUBTASK: u8 = 1;
@@ -197,4 +199,22 @@ fn short() -> Fault {
 
 fn unreadable(reason: String) -> Fault {
     Fault::End(Error::Message { what: "call", reason })
+}
+
+/// After a panic nothing of the connection is trusted any more.
+pub(super) fn guarded<R>(call: impl FnOnce() -> Result<R, Fault>) -> Result<R, Fault> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|payload| Err(Fault::End(Error::Said(bug(payload.as_ref())))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_and_ends_the_connection() {
+        let result = guarded(|| -> Result<(), Fault> { panic!("of all things") });
+        let Err(Fault::End(error)) = result else { panic!("{result:?}") };
+        assert!(error.to_string().starts_with("Bug: the native gate panicked (of all things)"), "{error}");
+    }
 }

@@ -1,16 +1,15 @@
 //! One connection: hello, what it stands for, and its calls.
 
-use std::io::{BufReader, Write as _};
+use std::io::BufReader;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::agent;
-use super::call::{self, Answer, Fault};
-use super::frame::{self, Hello};
+use super::call::{self, Answer, Fault, guarded};
+use super::frame::{self, Hello, broken, send};
+use crate::Error;
 use crate::subtask::SubtaskHandle;
-use crate::{Error, bug};
 
 /// Whoever says nothing in this time is no gate.
 const GREETING: Duration = Duration::from_secs(10);
@@ -20,7 +19,7 @@ pub(super) fn serve(stream: UnixStream) -> Result<(), Error> {
     let served = converse(&stream);
     if let Err(error) = &served {
         // It may be gone already.
-        let _ = (&stream).write_all(&frame::failure(error));
+        let _ = send(&stream, &frame::failure(error));
     }
     let _ = stream.shutdown(Shutdown::Both);
     served
@@ -60,30 +59,4 @@ fn serve_subtask(
         }
     }
     Ok(())
-}
-
-/// After a panic nothing of the connection is trusted any more.
-pub(super) fn guarded<R>(call: impl FnOnce() -> Result<R, Fault>) -> Result<R, Fault> {
-    catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|payload| Err(Fault::End(Error::Said(bug(payload.as_ref())))))
-}
-
-pub(super) fn send(mut stream: &UnixStream, bytes: &[u8]) -> Result<(), Error> {
-    stream.write_all(bytes).map_err(|error| broken(&error))
-}
-
-pub(super) fn broken(error: &std::io::Error) -> Error {
-    Error::Said(format!("SidecarLost: the connection has broken: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_told_and_ends_the_connection() {
-        let result = guarded(|| -> Result<(), Fault> { panic!("of all things") });
-        let Err(Fault::End(error)) = result else { panic!("{result:?}") };
-        assert!(error.to_string().starts_with("Bug: the native gate panicked (of all things)"), "{error}");
-    }
 }

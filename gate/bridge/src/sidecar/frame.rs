@@ -4,7 +4,8 @@
 //! sender's hello, as JSON. An answer begins with a byte: 0, then what was asked for, or 1, then the text of an error. Frames,
 //! hello and errors stay as they are in every protocol, so that two versions can always tell each other what is wrong.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write as _};
+use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
 
@@ -104,4 +105,12 @@ fn cut(reason: &dyn std::fmt::Display) -> Error {
 
 fn too_long(length: usize) -> Error {
     Error::Message { what: "frame", reason: format!("{length} bytes are announced, and {MAX} are the most") }
+}
+
+pub(super) fn send(mut stream: &UnixStream, bytes: &[u8]) -> Result<(), Error> {
+    stream.write_all(bytes).map_err(|error| broken(&error))
+}
+
+pub(super) fn broken(error: &std::io::Error) -> Error {
+    Error::Said(format!("SidecarLost: the connection has broken: {error}"))
 }
