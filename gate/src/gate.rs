@@ -28,7 +28,8 @@ pub struct Gate<R> {
     lease: Lease,
     passed: Passed,
     effects: Vec<Effect<R>>,
-    late: Vec<R>,
+    /// Where late records go, if they go anywhere else than the others.
+    late: Option<Vec<R>>,
 }
 
 impl<R> Gate<R> {
@@ -48,7 +49,14 @@ impl<R> Gate<R> {
         held: Vec<Held<R>>,
     ) -> Result<Gate<R>, MixedOrigin> {
         let machine = Subtask::new(member, limits, headers, held)?;
-        Ok(Gate { machine, lease: NONE, passed: Passed::default(), effects: Vec::new(), late: Vec::new() })
+        Ok(Gate { machine, lease: NONE, passed: Passed::default(), effects: Vec::new(), late: None })
+    }
+
+    /// A gate whose late records are kept for [`Gate::take_late`] where the late policy of the rollout is a side output. Without
+    /// it they are emitted then: nothing is lost for want of a place.
+    #[must_use]
+    pub fn with_side_output(self) -> Gate<R> {
+        Gate { late: Some(Vec::new()), ..self }
     }
 
     /// Takes a record with its event time in epoch milliseconds; what is to be emitted now is appended to `out`.
@@ -127,9 +135,9 @@ impl<R> Gate<R> {
         self.step(Event::Clock(now), &mut Vec::new());
     }
 
-    /// The late records since the last call, where the late policy of the rollout is a side output.
+    /// The late records since the last call, of a gate [`with_side_output`](Gate::with_side_output).
     pub fn take_late(&mut self) -> Vec<R> {
-        std::mem::take(&mut self.late)
+        self.late.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The input became idle, or active again.
@@ -178,7 +186,9 @@ impl<R> Gate<R> {
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Dispose(Disposition::Emit | Disposition::LateEmit, record) => out.push(record),
-                Effect::Dispose(Disposition::LateSideOutput, record) => self.late.push(record),
+                Effect::Dispose(Disposition::LateSideOutput, record) => {
+                    self.late.as_mut().unwrap_or(out).push(record);
+                }
                 Effect::Dispose(
                     Disposition::Discard
                     | Disposition::LateDrop
@@ -196,7 +206,7 @@ impl<R> Gate<R> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_protocol::document::{Document, HandOver, Settings, Terms};
+    use tidegate_protocol::document::{Document, HandOver, LatePolicy, Settings, Terms};
     use tidegate_protocol::identity::{Attempt, Color, Origin};
 
     use super::*;
@@ -228,6 +238,22 @@ mod tests {
             gate.admit(*time, *time, 8, &mut out);
         }
         out
+    }
+
+    #[test]
+    fn late_records_go_to_the_side_output_or_with_the_others() {
+        let settings = Settings { late: LatePolicy::SideOutput, ..Settings::default() };
+        let (now, document) = (WallTime::default(), Document { settings, ..proposed(100) });
+        let settled = document.commit(now).unwrap().finish(now).unwrap().settle().unwrap();
+        for (with_side_output, in_time, late) in [(true, vec![100], vec![99]), (false, vec![99, 100], vec![])]
+        {
+            let gate = Gate::new(GREEN, Limits::default());
+            let mut gate = if with_side_output { gate.with_side_output() } else { gate };
+            gate.order(Order::new(&settled, GREEN), &mut Vec::new());
+            assert_eq!(emitted(&mut gate, &[99, 100]), in_time);
+            assert_eq!(gate.take_late(), late);
+            assert_eq!(gate.take_late(), [] as [i64; 0]);
+        }
     }
 
     #[test]
