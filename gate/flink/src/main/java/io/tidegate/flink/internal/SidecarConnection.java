@@ -157,7 +157,7 @@ final class SidecarConnection implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            throw lost(e);
+            throw refused(e);
         }
     }
 
@@ -166,8 +166,19 @@ final class SidecarConnection implements AutoCloseable {
         try {
             channel.write(frames);
         } catch (IOException e) {
-            throw lost(e);
+            throw refused(e);
         }
+    }
+
+    /** A sidecar that hangs up has said why before, and that is what a user can act on. */
+    private TidegateException refused(IOException cause) {
+        try {
+            while (poll() != null) {}
+        } catch (TidegateException said) {
+            close();
+            return said;
+        }
+        return lost(cause);
     }
 
     /** The payload of the next answer that is none of an error, behind its first byte. */

@@ -18,6 +18,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -177,6 +178,25 @@ class SidecarConnectionITCase {
                     "MessageUnreadable",
                     () -> {
                         while (agent.next() != null) {}
+                    });
+        }
+    }
+
+    /** What is told after the sidecar has hung up must not hide why it did. */
+    @Test
+    void theReasonIsToldAlsoWhenTheConnectionIsNoticedToBeBrokenFirst() {
+        Settings settings = new Settings(options());
+        byte[] config = settings.agentConfig("job", List.of("orders"));
+        Duration patience = Duration.ofSeconds(10);
+        try (SidecarConnection connection =
+                SidecarConnection.open(sidecar.socket(), patience, patience, (byte) 2, config)) {
+            byte[] tell = {0, 0, 0, 3, 31, '{', '}'};
+            fails(
+                    "MessageUnreadable",
+                    () -> {
+                        while (true) {
+                            connection.offer(ByteBuffer.wrap(tell));
+                        }
                     });
         }
     }
