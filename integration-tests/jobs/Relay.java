@@ -7,27 +7,34 @@ import java.util.Map;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.api.common.serialization.SimpleStringEncoder;
 import org.apache.flink.api.common.serialization.SimpleStringSchema;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.connector.base.DeliveryGuarantee;
+import org.apache.flink.connector.file.sink.FileSink;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.sink.KafkaSinkBuilder;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.core.fs.Path;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.DataStreamSink;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.streaming.api.functions.sink.filesystem.OutputFileConfig;
+import org.apache.flink.streaming.api.functions.sink.filesystem.bucketassigners.BasePathBucketAssigner;
+import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.OnCheckpointRollingPolicy;
 import org.apache.flink.util.Collector;
 
 /**
  * Reads lines {@code partition number time key amount} and writes, for each, {@code partition number time color count sum key}: how
- * many lines of that key there were, and the sum of their amounts. The same lines go to two topics, behind two gates that
- * cut over as one: {@code --exact} exactly once, {@code --least} at least once. With {@code --sinks apart} the sinks are in slots
- * of their own, one subtask each.
+ * many lines of that key there were, and the sum of their amounts. The same lines go to two topics and a folder, behind three gates
+ * that cut over as one: {@code --exact} exactly once, {@code --least} at least once, {@code --files} exactly once. With {@code
+ * --sinks apart} the sinks are in slots of their own, one subtask each.
  */
 public final class Relay {
     private Relay() {}
@@ -42,7 +49,7 @@ public final class Relay {
         environment.getCheckpointConfig().setMinPauseBetweenCheckpoints(10);
         Identity identity = Identity.from(environment);
         DataStream<String> lines = lines(environment, options, identity);
-        for (String gate : new String[] {"exact", "least"}) {
+        for (String gate : new String[] {"exact", "least", "files"}) {
             DataStreamSink<String> sink = GatedSink.forIdentity(gate, own -> sink(own, gate, options)).addTo(lines);
             if ("apart".equals(options.get("--sinks"))) {
                 sink.setParallelism(1).slotSharingGroup("sinks");
@@ -76,7 +83,21 @@ public final class Relay {
                 .uid("tally");
     }
 
-    private static KafkaSink<String> sink(Identity identity, String gate, Map<String, String> options) {
+    private static Sink<String> sink(Identity identity, String gate, Map<String, String> options) {
+        return gate.equals("files") ? files(identity, options.get("--files")) : topic(identity, gate, options);
+    }
+
+    /** Both versions write into one folder, and a file's name says of whom it is. A file can be seen when it is committed. */
+    private static FileSink<String> files(Identity identity, String folder) {
+        String prefix = identity.color() + "-" + identity.generation();
+        return FileSink.forRowFormat(new Path(folder), new SimpleStringEncoder<String>())
+                .withBucketAssigner(new BasePathBucketAssigner<>())
+                .withRollingPolicy(OnCheckpointRollingPolicy.build())
+                .withOutputFileConfig(OutputFileConfig.builder().withPartPrefix(prefix).build())
+                .build();
+    }
+
+    private static KafkaSink<String> topic(Identity identity, String gate, Map<String, String> options) {
         KafkaSinkBuilder<String> builder =
                 KafkaSink.<String>builder()
                         .setBootstrapServers(options.get("--bootstrap-servers"))

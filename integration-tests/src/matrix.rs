@@ -5,6 +5,7 @@
 
 mod arena;
 mod cell;
+mod files;
 mod moment;
 mod stream;
 mod table;

@@ -118,9 +118,10 @@ impl Run {
 }
 
 fn tell(outcome: &Outcome) {
-    let Outcome { records, late, per_second, asked, unseen, overwriting, exact, least, took, .. } = outcome;
+    let Outcome { records, late, per_second, asked, unseen, overwriting, exact, files, least, took, .. } =
+        outcome;
     eprintln!(
-        "  {records} records, {late} late, {per_second:.0}/s, asked {asked} times, {:.1} s; exactly once: {exact}, unseen {unseen}, old after new {overwriting}; at least once: {least}",
+        "  {records} records, {late} late, {per_second:.0}/s, asked {asked} times, {:.1} s; exactly once: {exact}, unseen {unseen}, old after new {overwriting}; in files: {files}; at least once: {least}",
         took.as_secs_f64()
     );
 }

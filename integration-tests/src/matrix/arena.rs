@@ -91,6 +91,11 @@ impl Arena {
         &self.folder
     }
 
+    /// The folder that both versions of a cell's job write files into.
+    pub(super) fn files_of(&self, cell: Cell) -> PathBuf {
+        self.folder.join(format!("{}-files", cell.rollout()))
+    }
+
     pub(super) fn store_url(&self) -> String {
         format!("zookeeper://{}{ROOT}", self.store.host())
     }
@@ -135,6 +140,7 @@ impl Arena {
             ("--input", format!("{rollout}-input")),
             ("--exact", format!("{rollout}-exact")),
             ("--least", format!("{rollout}-least")),
+            ("--files", format!("file://{}", self.files_of(cell).display())),
             ("--sinks", if slow && cell.sinks_apart() { "apart" } else { "together" }.to_owned()),
         ];
         let configuration = [

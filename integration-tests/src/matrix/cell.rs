@@ -1,17 +1,17 @@
 //! One cell: two versions of a job on one stream, a cutover between them, a kill, and the comparison with the truth.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::arena::{Arena, DEADLINE, Side};
-use super::moment::{Looker, PHASE_DEADLINE, Promotion, Retirement};
+use super::moment::{Looker, PHASE_DEADLINE, Promotion, Retirement, Seen};
 use super::stream::{Lines, PARTITIONS, STEP_MS, Stream, late};
 use super::truth::{Difference, Truth};
-use super::{Cell, HandOver, Moment, Victim};
+use super::{Cell, HandOver, Moment, Victim, files};
 use crate::command::member;
-use crate::kafka::{LiveReader, open_transactions, read_committed};
+use crate::kafka::{LiveReader, Record, open_transactions, read_committed};
 use crate::rest::Job;
 use crate::{Observed, wait_until};
 
@@ -35,10 +35,12 @@ pub struct Outcome {
     pub asked: usize,
     /// Of a cell without a kill: rows of blue that a reader did not see when the cutover was finished.
     pub unseen: usize,
-    /// Rows behind the exactly-once sink that come after one of the new version of the same key, late ones apart.
+    /// Rows in the exactly-once topic that come after one of the new version of the same key, late ones apart.
     pub overwriting: usize,
-    /// What is wrong behind the exactly-once sink.
+    /// What is wrong in the exactly-once topic.
     pub exact: Difference,
+    /// What is wrong in the files, which are written exactly once, too.
+    pub files: Difference,
     /// What is wrong behind the at-least-once sink.
     pub least: Difference,
     /// How long all of it took.
@@ -46,24 +48,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Rows that are missing behind either sink.
+    /// Rows that are missing behind some sink.
     #[must_use]
     pub fn lost(&self) -> usize {
-        self.exact.lost + self.least.lost
+        self.exact.lost + self.files.lost + self.least.lost
     }
 
-    /// Rows that are there twice behind either sink.
+    /// Rows that are there twice behind some sink.
     #[must_use]
     pub fn duplicated(&self) -> usize {
-        self.exact.duplicated + self.least.duplicated
+        self.exact.duplicated + self.files.duplicated + self.least.duplicated
     }
 
-    /// What must not be: behind the exactly-once sink anything at all, behind the other one anything but repeated rows after a
+    /// What must not be: behind the exactly-once sinks anything at all, behind the other one anything but repeated rows after a
     /// kill that Flink itself answers with them.
     #[must_use]
     pub fn unexplained(&self) -> usize {
         self.unseen
             + self.exact.unexplained(false)
+            + self.files.unexplained(false)
             + self.least.unexplained(self.cell.victim.explains_duplicates())
     }
 
@@ -72,12 +75,13 @@ impl Outcome {
     /// # Errors
     /// With what it has found.
     pub fn demand(&self) -> Result<()> {
-        let Self { cell, exact, least, per_second, .. } = self;
+        let Self { cell, unseen, exact, files, least, per_second, .. } = self;
         let right = self.lost() == 0 && self.unexplained() == 0;
         ensure!(
             right,
-            "{cell}: exactly once: {exact} {:?}; at least once: {least} {:?}",
+            "{cell}: exactly once: {exact} {:?}; in files: {files} {:?}; at least once: {least} {:?}; unseen {unseen}",
             exact.examples,
+            files.examples,
             least.examples
         );
         ensure!(*per_second >= FLOOR, "{cell}: it has stalled: {per_second:.0} records per second");
@@ -90,11 +94,19 @@ impl Outcome {
     }
 }
 
-/// What both topics have shown.
+/// Where the rows of a cell go.
+struct Outputs {
+    exact: String,
+    least: String,
+    folder: PathBuf,
+}
+
+/// What they have shown.
 struct Found {
     unseen: usize,
     overwriting: usize,
     exact: Difference,
+    files: Difference,
     least: Difference,
 }
 
@@ -119,6 +131,8 @@ impl Arena {
         let rollout = cell.rollout();
         let topics = ["input", "exact", "least"].map(|topic| format!("{rollout}-{topic}"));
         let [input, exact, least] = topics.each_ref().map(String::as_str);
+        let folder = self.files_of(cell);
+        let outputs = Outputs { exact: exact.into(), least: least.into(), folder: folder.clone() };
         for topic in [input, exact, least] {
             self.kafka.create_topic(topic, PARTITIONS as i32, &[("retention.ms", "-1")]).await?;
         }
@@ -128,7 +142,8 @@ impl Arena {
         wait_seen(&mut reader, 1).await?;
         let green = self.run_green(cell, &blue).await?;
         let log = self.folder().join(format!("{rollout}-promote.log"));
-        let looker = Looker { servers: self.kafka.bootstrap_servers(), topic: exact.into(), seen: None };
+        let servers = self.kafka.bootstrap_servers();
+        let looker = Looker { servers, topic: exact.into(), folder: folder.clone(), seen: None };
         let promotion = Promotion::new(self.tidegate(&rollout), cell.hand_over, log, looker);
         let task_managers = [
             self.task_manager_of(Side::Blue, &blue).await?,
@@ -136,7 +151,7 @@ impl Arena {
         ];
         let mut run = Run { arena: self, cell, rollout, promotion, blue, task_managers };
         let boundary = run.cut_over().await?;
-        let (asked, ends) = (run.promotion.asked, run.promotion.seen());
+        let (asked, seen) = (run.promotion.asked, run.promotion.seen());
 
         let since = stream.started();
         let lines = tokio::task::spawn_blocking(move || stream.finish()).await??;
@@ -145,15 +160,15 @@ impl Arena {
         drop(reader);
         green.stop_with_savepoint(DEADLINE).await?;
         let truth = Truth::of(&lines, boundary);
-        let Found { unseen, overwriting, exact: of_exact, least: of_least } =
-            self.compare(truth, ends, exact, least).await?;
-        let unseen = if cell.victim == Victim::Nobody { unseen } else { 0 };
+        let found = self.compare(truth, seen, outputs).await?;
         self.kafka.delete_topics(&[input, exact, least]).await?;
+        tokio::fs::remove_dir_all(&folder).await.context("cannot remove the files of the cell")?;
         self.wait_idle().await?;
-        let (exact, least) = (of_exact, of_least);
+        let Found { unseen, overwriting, exact, files, least } = found;
+        let unseen = if cell.victim == Victim::Nobody { unseen } else { 0 };
         let (records, late) = (lines.len(), late(&lines).into_iter().filter(|late| *late).count());
         let took = started.elapsed();
-        Ok(Outcome { cell, records, late, per_second, asked, unseen, overwriting, exact, least, took })
+        Ok(Outcome { cell, records, late, per_second, asked, unseen, overwriting, exact, files, least, took })
     }
 
     /// Starts green from a savepoint of blue, and waits until it is in standby and about as far.
@@ -170,26 +185,26 @@ impl Arena {
         Ok(green)
     }
 
-    /// Reads both topics once more, after the jobs have stopped.
-    async fn compare(
-        &self,
-        truth: Truth,
-        ends: BTreeMap<i32, i64>,
-        exact: &str,
-        least: &str,
-    ) -> Result<Found> {
+    /// Reads all once more, after the jobs have stopped.
+    async fn compare(&self, truth: Truth, seen: Seen, outputs: Outputs) -> Result<Found> {
         let servers = self.kafka.bootstrap_servers();
-        let topics = [exact.to_owned(), least.to_owned()];
         tokio::task::spawn_blocking(move || {
-            let open = open_transactions(&servers, &topics[0])?;
+            let Outputs { exact, least, folder } = outputs;
+            let open = open_transactions(&servers, &exact)?;
             ensure!(open.is_empty(), "transactions are left open: {open:?}");
-            let exact = read_committed(&servers, &topics[0], DEADLINE)?;
-            let least = read_committed(&servers, &topics[1], DEADLINE)?;
+            let exact = read_committed(&servers, &exact, DEADLINE)?;
+            let least = read_committed(&servers, &least, DEADLINE)?;
+            let (written, early) =
+                (files::read(&folder, &files::visible(&folder)?)?, files::read(&folder, &seen.files)?);
+            let below =
+                |record: &&Record| seen.ends.get(&record.partition).is_some_and(|end| record.offset < *end);
             Ok(Found {
-                unseen: truth.unseen(&exact, &ends),
+                unseen: truth.unseen(exact.iter().filter(below).map(value))
+                    + truth.unseen(files::rows(&early)),
                 overwriting: truth.overwriting(&exact),
-                exact: truth.compare(&exact),
-                least: truth.compare(&least),
+                exact: truth.compare(exact.iter().map(value)),
+                files: truth.compare(files::rows(&written)),
+                least: truth.compare(least.iter().map(value)),
             })
         })
         .await?
@@ -301,6 +316,10 @@ impl Run<'_> {
 
 /// What a JobManager says when it begins to stop a job with a savepoint.
 const STOPPING: &str = "Triggering stop-with-savepoint";
+
+fn value(record: &Record) -> &[u8] {
+    &record.value
+}
 
 /// Waits until so many rows are committed; those that are there twice count twice, which the comparison tells.
 async fn wait_seen(reader: &mut LiveReader, rows: usize) -> Result<()> {

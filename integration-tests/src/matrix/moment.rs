@@ -1,15 +1,16 @@
 //! What is asked for by the command in a cell, again and again if it must be: a process that may be killed, and a look at what
 //! has become of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::HandOver;
 use super::arena::{Arena, Side, job_name};
+use super::{HandOver, files};
 use crate::command::{Command, member};
 use crate::kafka::stable_ends;
 use crate::process::Process;
@@ -34,20 +35,32 @@ pub(super) struct Promotion {
     looker: Looker,
 }
 
-/// Looks at a topic once.
+/// Looks once at what is behind the exactly-once sinks.
 #[derive(Debug)]
 pub(super) struct Looker {
     pub(super) servers: String,
     pub(super) topic: String,
+    pub(super) folder: PathBuf,
     /// What a reader could see.
-    pub(super) seen: Option<BTreeMap<i32, i64>>,
+    pub(super) seen: Option<Seen>,
+}
+
+/// What a reader could see at a moment.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Up to where, in each partition of the topic.
+    pub(super) ends: BTreeMap<i32, i64>,
+    /// The files.
+    pub(super) files: BTreeSet<OsString>,
 }
 
 impl Looker {
     async fn look(&mut self) -> Result<()> {
         if self.seen.is_none() {
             let (servers, topic) = (self.servers.clone(), self.topic.clone());
-            self.seen = Some(tokio::task::spawn_blocking(move || stable_ends(&servers, &topic)).await??);
+            let files = files::visible(&self.folder)?;
+            let ends = tokio::task::spawn_blocking(move || stable_ends(&servers, &topic)).await??;
+            self.seen = Some(Seen { ends, files });
         }
         Ok(())
     }
@@ -59,7 +72,7 @@ impl Promotion {
     }
 
     /// What a reader could see when the cutover was found to be finished.
-    pub(super) fn seen(&mut self) -> BTreeMap<i32, i64> {
+    pub(super) fn seen(&mut self) -> Seen {
         self.looker.seen.take().unwrap_or_default()
     }
 

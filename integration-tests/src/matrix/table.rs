@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cell::{FLOOR, Outcome};
-use super::{RECORDS, Victim};
+use super::{Difference, RECORDS, Victim};
 
 /// The last line of a run.
 #[derive(Debug, Serialize)]
@@ -53,20 +53,24 @@ pub fn page(outcomes: &[Outcome], of: usize, failed: &[String], took: Duration) 
 }
 
 fn row(outcome: &Outcome) -> String {
-    let Outcome { cell, records, late, per_second, asked, exact, least, took, .. } = outcome;
+    let Outcome { cell, records, late, per_second, asked, exact, files, least, took, .. } = outcome;
     let when = if cell.victim == Victim::Nobody { "-".to_owned() } else { cell.moment.to_string() };
     format!(
-        "| {} | {} | {when} | {} | {} | {records} | {late} | {} / {} | {} / {} | {asked} | {per_second:.0} | {:.0} |\n",
+        "| {} | {} | {when} | {} | {} | {records} | {late} | {} | {} | {} | {asked} | {per_second:.0} | {:.0} |\n",
         cell.number,
         cell.victim,
         cell.hand_over.as_str(),
         cell.flink,
-        exact.lost,
-        exact.duplicated + exact.wrong + exact.unexpected,
-        least.lost,
-        least.duplicated + least.wrong + least.unexpected,
+        lost_and_extra(exact),
+        lost_and_extra(files),
+        lost_and_extra(least),
         took.as_secs_f64()
     )
+}
+
+fn lost_and_extra(difference: &Difference) -> String {
+    let Difference { lost, duplicated, wrong, unexpected, .. } = difference;
+    format!("{lost} / {}", duplicated + wrong + unexpected)
 }
 
 const HEAD: &str = "# Reliability
@@ -75,25 +79,62 @@ Written by `make soak` from its run; do not edit it.
 
 Each cell is a cutover of a real job on a real cluster with a kill -9 in it. Two versions of a job, of unlike parallelism, read one
 topic; each line becomes a row with a count and a sum of its key, so that lost or repeated state shows as well. Some lines are late,
-one partition is idle during the whole cutover, and none is left out of the comparison. The rows go to two topics behind two gates that
-cut over as one: exactly once, and at least once. Both versions run on clusters with high availability by ZooKeeper, with one
-TaskManager more than the job needs; the store is a ZooKeeper server. What was killed is started again at once.
+one partition is idle during the whole cutover, and none is left out of the comparison. The rows go three ways, behind three gates
+that cut over as one: to a topic exactly once, to a topic at least once, and to files exactly once, by Flink's FileSink. Both versions
+run on clusters with high availability by ZooKeeper, with one TaskManager more than the job needs; the store is a ZooKeeper server.
+What was killed is started again at once.
 
-After each cell both topics are read with `read_committed` and compared with a batch computation over what was sent: every row is
-there once, says what it should, and is of the version that owns its event time. Behind the exactly-once sink nothing may differ.
-Behind the at-least-once sink nothing may be lost, and rows may be repeated only where a TaskManager, a JobManager or the broker was
-killed: Flink itself repeats them then. No transaction is left open.
+After each cell both topics are read with `read_committed`, and the files that can be seen; all are compared with a batch computation
+over what was sent: every row is there once, says what it should, and is of the version that owns its event time. In the
+exactly-once topic and in the files nothing may differ. Behind the at-least-once sink nothing may be lost, and rows may be repeated
+only where a TaskManager, a JobManager or the broker was killed: Flink itself repeats them then. No transaction is left open.
 
 A moment is hit, not guessed: while the TaskManager of one side is frozen the cutover cannot go on, and its state is read before the
 kill. \"Asked\" is how often the command was called until the output had gone over.
 
 In the cells without a kill each transaction of blue takes two seconds longer to end, by a proxy in front of the broker. A reader
-looks at the moment in which the cutover is finished: all that blue owes below the boundary must be visible to it. In the ordered
-one the sinks are in the tasks of their gates, in the overlapped one in another TaskManager. A row of blue that stands behind one of
-green of the same key would, as an upsert, put an old value over a new one. In the ordered cell there is none, late ones apart; in
-the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an upsert sink.
+looks at topic and files in the moment in which the cutover is finished: all that blue owes below the boundary must be visible to it.
+In the ordered one the sinks are in the tasks of their gates, in the overlapped one in another TaskManager. A row of blue that stands
+behind one of green of the same key would, as an upsert, put an old value over a new one. In the ordered cell there is none, late ones
+apart; in the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an upsert sink.
 ";
 
-const COLUMNS: &str = "| cell | killed | when | hand-over | Flink | records | late | exactly once: lost / extra | at least once: lost / extra | asked | records per second | seconds |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+const COLUMNS: &str = "| cell | killed | when | hand-over | Flink | records | late | exactly once: lost / extra | files: lost / extra | at least once: lost / extra | asked | records per second | seconds |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::cells;
+
+    /// A cell in which everything went well but for the files.
+    fn outcome(number: usize) -> Outcome {
+        Outcome {
+            cell: cells()[number - 1],
+            records: RECORDS,
+            late: 7,
+            per_second: 5_000.0,
+            asked: 1,
+            unseen: 0,
+            overwriting: 0,
+            exact: Difference::default(),
+            files: Difference { lost: 3, duplicated: 1, unexpected: 1, ..Difference::default() },
+            least: Difference::default(),
+            took: Duration::from_secs(20),
+        }
+    }
+
+    #[test]
+    fn a_row_has_a_cell_for_each_column_and_the_files_count() {
+        let row = row(&outcome(1));
+        assert!(row.contains("| 7 | 0 / 0 | 3 / 2 | 0 / 0 | 1 |"), "{row}");
+        for line in COLUMNS.lines() {
+            assert_eq!(line.matches('|').count(), row.matches('|').count(), "{line}");
+        }
+        let Summary { lost, duplicated, unexplained, .. } =
+            Summary::of(&[outcome(1), outcome(2)], Duration::from_secs(1));
+        assert_eq!((lost, duplicated, unexplained), (6, 2, 4));
+        assert!(outcome(1).demand().is_err());
+    }
+}

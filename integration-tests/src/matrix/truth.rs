@@ -1,13 +1,13 @@
-//! What a cell's output must be, computed in one batch from what was sent, and how a topic differs from it. Shares no code with
+//! What a cell's output must be, computed in one batch from what was sent, and how what is behind a sink differs from it. Shares no code with
 //! the job.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::stream::{Line, late};
 use crate::kafka::Record;
 
-/// The rows of one topic.
+/// The rows of one sink.
 #[derive(Debug)]
 pub struct Truth {
     rows: Vec<Row>,
@@ -21,7 +21,7 @@ struct Row {
     due: bool,
 }
 
-/// What is wrong with a topic.
+/// What is wrong behind a sink.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Rows that are not there.
@@ -56,11 +56,10 @@ impl Truth {
         Self { rows: lines.iter().zip(late(lines)).map(row).collect() }
     }
 
-    /// Rows below the boundary that a reader did not see who saw the partitions up to these ends, late ones apart.
+    /// Rows below the boundary that are not among the rows that a reader saw, late ones apart.
     #[must_use]
-    pub fn unseen(&self, records: &[Record], ends: &BTreeMap<i32, i64>) -> usize {
-        let visible = |record: &&Record| ends.get(&record.partition).is_some_and(|end| record.offset < *end);
-        let seen: HashSet<&[u8]> = records.iter().filter(visible).map(|record| name(&record.value)).collect();
+    pub fn unseen<'rows>(&self, seen: impl IntoIterator<Item = &'rows [u8]>) -> usize {
+        let seen: HashSet<&[u8]> = seen.into_iter().map(name).collect();
         self.rows.iter().filter(|row| row.due && !seen.contains(row.key.as_bytes())).count()
     }
 
@@ -89,12 +88,12 @@ impl Truth {
         self.rows.iter().filter(|row| row.due).filter(overwrites).count()
     }
 
-    /// Compares all rows of a topic.
+    /// Compares all rows behind a sink.
     #[must_use]
-    pub fn compare(&self, records: &[Record]) -> Difference {
+    pub fn compare<'rows>(&self, rows: impl IntoIterator<Item = &'rows [u8]>) -> Difference {
         let mut found: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
-        for record in records {
-            found.entry(name(&record.value)).or_default().push(&record.value);
+        for row in rows {
+            found.entry(name(row)).or_default().push(row);
         }
         let mut difference = Difference::default();
         for Row { key, value, .. } in &self.rows {
@@ -166,13 +165,15 @@ mod tests {
             record(5, "0 9 30 green 4 20 3"),
             record(6, "0 2 15 blue 3 15 3"),
         ];
-        let difference = truth.compare(&topic[..6]);
+        let rows = topic.each_ref().map(|record| record.value.as_slice());
+        let up_to = |end: usize| rows[..end].iter().copied();
+        let difference = truth.compare(up_to(6));
         let Difference { lost, duplicated, wrong, unexpected, .. } = &difference;
         assert_eq!((*lost, *duplicated, *wrong, *unexpected), (1, 1, 2, 1), "{difference}");
         assert_eq!((difference.unexplained(true), difference.unexplained(false)), (3, 4));
-        let up_to = |end| truth.unseen(&topic, &BTreeMap::from([(0, end)]));
+        let unseen = |end| truth.unseen(up_to(end));
         // Of the rows 0, 2 and 4, which are below the boundary, the last one is nowhere.
-        assert_eq!((up_to(1), up_to(4), up_to(0)), (2, 1, 3));
+        assert_eq!((unseen(1), unseen(4), unseen(0)), (2, 1, 3));
         assert_eq!((truth.overwriting(&topic[..6]), truth.overwriting(&topic)), (0, 1));
     }
 }
