@@ -7,6 +7,7 @@ mod arena;
 mod cell;
 mod files;
 mod moment;
+mod sidecar;
 mod stream;
 mod table;
 mod truth;
@@ -36,6 +37,8 @@ pub enum Victim {
     Store,
     /// The command that asked for what is under way.
     Command,
+    /// The sidecar of the old version's cluster: in its cells no JVM loads native code.
+    Sidecar,
     /// Nobody, to compare with.
     Nobody,
 }
@@ -90,8 +93,8 @@ const VICTIMS: [Victim; 6] = [
 const MOMENTS: [Moment; 4] = [Moment::BeforeProposal, Moment::Proposed, Moment::Committed, Moment::Retiring];
 const HAND_OVERS: [HandOver; 2] = [HandOver::Ordered, HandOver::Overlapped];
 
-/// All cells: six victims in four moments with two hand-overs, and one cell for each hand-over in which nobody is killed, but the
-/// transactions of blue end slowly: there a reader looks at the moment of finish.
+/// All cells: six victims in four moments with two hand-overs; one cell for each hand-over in which nobody is killed, but the
+/// transactions of blue end slowly: there a reader looks at the moment of finish; and two on sidecars.
 ///
 /// Each victim in each moment is tried on both versions of Flink, one for each hand-over, in turn.
 #[must_use]
@@ -103,6 +106,8 @@ pub fn cells() -> Vec<Cell> {
         }
     }
     all.extend(both_ways(Victim::Nobody, Moment::BeforeProposal, 0));
+    all.extend(both_ways(Victim::Sidecar, Moment::Proposed, 0).take(1));
+    all.extend(both_ways(Victim::Sidecar, Moment::Committed, 0).skip(1));
     all.into_iter().enumerate().map(|(index, cell)| Cell { number: index + 1, ..cell }).collect()
 }
 
@@ -153,7 +158,11 @@ impl Victim {
     #[must_use]
     pub fn explains_duplicates(self) -> bool {
         match self {
-            Self::TaskManagerOfBlue | Self::TaskManagerOfGreen | Self::JobManager | Self::Broker => true,
+            Self::TaskManagerOfBlue
+            | Self::TaskManagerOfGreen
+            | Self::JobManager
+            | Self::Broker
+            | Self::Sidecar => true,
             Self::Store | Self::Command | Self::Nobody => false,
         }
     }
@@ -168,6 +177,7 @@ impl fmt::Display for Victim {
             Self::Broker => "Kafka broker",
             Self::Store => "store server",
             Self::Command => "command",
+            Self::Sidecar => "sidecar of blue",
             Self::Nobody => "nobody",
         })
     }
@@ -208,7 +218,7 @@ mod tests {
     #[test]
     fn every_kill_is_tried_both_ways_and_on_both_versions() {
         let all = cells();
-        assert_eq!(all.len(), 50);
+        assert_eq!(all.len(), 52);
         assert_eq!(selection().len(), 3);
         for victim in VICTIMS {
             for moment in MOMENTS {
@@ -218,5 +228,19 @@ mod tests {
                 assert!(first.hand_over != second.hand_over && first.flink != second.flink);
             }
         }
+    }
+
+    #[test]
+    fn the_special_cells_are_tried_on_both_versions() {
+        let told: Vec<String> = cells()[48..].iter().map(Cell::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "cell 49: nobody, ordered, Flink 1.20.3",
+                "cell 50: nobody, overlapped, Flink 2.3.0",
+                "cell 51: sidecar of blue between proposal and commit, ordered, Flink 1.20.3",
+                "cell 52: sidecar of blue between commit and finish, overlapped, Flink 2.3.0",
+            ]
+        );
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
 
+use super::sidecar::Sidecar;
 use super::{Cell, Victim};
 use crate::command::Command;
 use crate::flink::{FlinkCluster, Settings};
@@ -41,11 +42,12 @@ pub struct Arena {
     _coordination: ZooKeeper,
 }
 
-/// A cluster and the job's jar there.
+/// A cluster, the job's jar there, and, in a cell on sidecars, its sidecar.
 #[derive(Debug)]
 struct Cluster {
     flink: FlinkCluster,
     jar: String,
+    sidecar: Option<Sidecar>,
 }
 
 impl Side {
@@ -127,6 +129,17 @@ impl Arena {
         &mut self.cluster_mut(side).flink
     }
 
+    /// Starts a sidecar for each cluster if the cell is on them.
+    pub(super) async fn start_sidecars(&mut self, cell: Cell) -> Result<()> {
+        if cell.victim == Victim::Sidecar {
+            for side in [Side::Blue, Side::Green] {
+                let sidecar = Sidecar::start(&self.binary, &self.folder, side.color()).await?;
+                self.cluster_mut(side).sidecar = Some(sidecar);
+            }
+        }
+        Ok(())
+    }
+
     /// Submits one version of a cell's job and waits until it runs.
     pub(super) async fn run(&self, cell: Cell, side: Side, savepoint: Option<String>) -> Result<Job> {
         let rollout = cell.rollout();
@@ -143,22 +156,25 @@ impl Arena {
             ("--files", format!("file://{}", self.files_of(cell).display())),
             ("--sinks", if slow && cell.sinks_apart() { "apart" } else { "together" }.to_owned()),
         ];
-        let configuration = [
+        let Cluster { flink, jar, sidecar } = self.cluster(side);
+        let mut configuration = vec![
             ("tidegate.store", self.store_url()),
             ("tidegate.rollout", rollout),
             ("tidegate.color", side.color().to_owned()),
             // More than any line is late, so that all are within the guarantee.
             ("tidegate.lateness", "120 s".to_owned()),
         ];
+        if let Some(sidecar) = sidecar {
+            configuration.push(("tidegate.sidecar", sidecar.socket().display().to_string()));
+        }
         let request = RunRequest {
             arguments: arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect(),
             parallelism: Some(side.parallelism()),
-            configuration: configuration.map(|(key, value)| (key.to_owned(), value)).into(),
+            configuration: configuration.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             allow_non_restored_state: savepoint.is_some(),
             savepoint,
             entry_class: Some("Relay".into()),
         };
-        let Cluster { flink, jar } = self.cluster(side);
         let job = flink.rest().run(jar, &request).await?;
         job.wait_running(DEADLINE).await?;
         Ok(job)
@@ -184,6 +200,7 @@ impl Arena {
             Victim::JobManager => self.blue.flink.kill_job_manager(),
             Victim::Broker => self.kafka.kill(),
             Victim::Store => self.store.kill(),
+            Victim::Sidecar => self.blue.sidecar.as_mut().context("blue has no sidecar")?.kill(),
             Victim::Command | Victim::Nobody => Ok(()),
         }
     }
@@ -196,6 +213,7 @@ impl Arena {
             Victim::JobManager => self.blue.flink.start_job_manager(),
             Victim::Broker => self.kafka.restart().await,
             Victim::Store => self.store.restart().await,
+            Victim::Sidecar => self.blue.sidecar.as_mut().context("blue has no sidecar")?.launch().await,
             Victim::Command | Victim::Nobody => Ok(()),
         }
     }
@@ -231,7 +249,7 @@ impl Arena {
         self.wait_idle().await
     }
 
-    /// Waits until everything is there again, and no job runs.
+    /// Waits until everything is there again, and no job runs; then no sidecar is wanted any more.
     pub(super) async fn wait_idle(&mut self) -> Result<()> {
         for side in [Side::Blue, Side::Green] {
             let flink = self.flink_mut(side);
@@ -242,6 +260,7 @@ impl Arena {
                 Ok(Observed::when(running.is_empty(), (), || format!("{running:?}")))
             })
             .await?;
+            self.cluster_mut(side).sidecar = None;
         }
         Ok(())
     }
@@ -294,5 +313,5 @@ async fn cluster(
         .java_flag("-Xmx320m");
     let flink = FlinkCluster::start(&folder, &settings).await?;
     let jar = flink.rest().upload(jar).await?;
-    Ok(Cluster { flink, jar })
+    Ok(Cluster { flink, jar, sidecar: None })
 }

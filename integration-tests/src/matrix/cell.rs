@@ -136,6 +136,7 @@ impl Arena {
         for topic in [input, exact, least] {
             self.kafka.create_topic(topic, PARTITIONS as i32, &[("retention.ms", "-1")]).await?;
         }
+        self.start_sidecars(cell).await?;
         let mut reader = LiveReader::start(&self.kafka.bootstrap_servers(), exact)?;
         let blue = self.run(cell, Side::Blue, None).await?;
         let stream = Stream::start(self.kafka.producer()?, input, Lines::new(cell.number as u64));

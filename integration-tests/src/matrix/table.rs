@@ -87,7 +87,8 @@ What was killed is started again at once.
 After each cell both topics are read with `read_committed`, and the files that can be seen; all are compared with a batch computation
 over what was sent: every row is there once, says what it should, and is of the version that owns its event time. In the
 exactly-once topic and in the files nothing may differ. Behind the at-least-once sink nothing may be lost, and rows may be repeated
-only where a TaskManager, a JobManager or the broker was killed: Flink itself repeats them then. No transaction is left open.
+only where a TaskManager, a JobManager, the broker or a sidecar was killed: Flink itself repeats them then. No transaction is left
+open.
 
 A moment is hit, not guessed: while the TaskManager of one side is frozen the cutover cannot go on, and its state is read before the
 kill. \"Asked\" is how often the command was called until the output had gone over.
@@ -97,6 +98,8 @@ looks at topic and files in the moment in which the cutover is finished: all tha
 In the ordered one the sinks are in the tasks of their gates, in the overlapped one in another TaskManager. A row of blue that stands
 behind one of green of the same key would, as an upsert, put an old value over a new one. In the ordered cell there is none, late ones
 apart; in the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an upsert sink.
+
+In the cells with a killed sidecar both versions run on [sidecars](sidecar.md), one for each cluster, and no JVM loads native code.
 ";
 
 const COLUMNS: &str = "| cell | killed | when | hand-over | Flink | records | late | exactly once: lost / extra | files: lost / extra | at least once: lost / extra | asked | records per second | seconds |
