@@ -34,7 +34,7 @@ import org.apache.flink.util.Collector;
  * Reads lines {@code partition number time key amount} and writes, for each, {@code partition number time color count sum key}: how
  * many lines of that key there were, and the sum of their amounts. The same lines go to two topics and a folder, behind three gates
  * that cut over as one: {@code --exact} exactly once, {@code --least} at least once, {@code --files} exactly once. With {@code
- * --sinks apart} the sinks are in slots of their own, one subtask each.
+ * --sinks apart} the sinks are in slots of their own.
  */
 public final class Relay {
     private Relay() {}
@@ -52,7 +52,7 @@ public final class Relay {
         for (String gate : new String[] {"exact", "least", "files"}) {
             DataStreamSink<String> sink = GatedSink.forIdentity(gate, own -> sink(own, gate, options)).addTo(lines);
             if ("apart".equals(options.get("--sinks"))) {
-                sink.setParallelism(1).slotSharingGroup("sinks");
+                sink.slotSharingGroup("sinks");
             }
         }
         environment.execute(options.get("--name"));

@@ -146,8 +146,8 @@ impl Cell {
         format!("cell-{}", self.number)
     }
 
-    /// Whether the sinks of blue are in slots of their own, so that a gate has its sink in another TaskManager; only where nobody
-    /// is killed, and blue's transactions end slowly.
+    /// Whether the sinks of blue are in slots of their own, so that a gate's sink is in another task and may be in another
+    /// TaskManager; only where nobody is killed, and blue's transactions end slowly.
     fn sinks_apart(self) -> bool {
         self.hand_over == HandOver::Overlapped
     }
