@@ -111,7 +111,7 @@ public final class Relay {
                 ? builder.setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE).build()
                 : builder.setDeliveryGuarantee(DeliveryGuarantee.EXACTLY_ONCE)
                         .setTransactionalIdPrefix(identity.transactionalIdPrefix(gate))
-                        .setProperty("transaction.timeout.ms", "60000")
+                        .setProperty("transaction.timeout.ms", options.get("--transaction-timeout-ms"))
                         .build();
     }
 

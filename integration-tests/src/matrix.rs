@@ -7,6 +7,7 @@ mod arena;
 mod cell;
 mod files;
 mod moment;
+mod outage;
 mod sidecar;
 mod stream;
 mod table;
@@ -16,6 +17,7 @@ use std::fmt;
 
 pub use arena::Arena;
 pub use cell::Outcome;
+pub use outage::{Course, Outage};
 pub use stream::{Line, Lines, RECORDS, Stream};
 pub use table::{Summary, page};
 pub use truth::{Difference, Truth};
@@ -35,6 +37,8 @@ pub enum Victim {
     Broker,
     /// The ZooKeeper server that is the store.
     Store,
+    /// The same, and it stays away for a minute; gates have a low bound for what they hold.
+    StoreForAMinute,
     /// The command that asked for what is under way.
     Command,
     /// The sidecar of the old version's cluster: in its cells no JVM loads native code.
@@ -94,7 +98,8 @@ const MOMENTS: [Moment; 4] = [Moment::BeforeProposal, Moment::Proposed, Moment::
 const HAND_OVERS: [HandOver; 2] = [HandOver::Ordered, HandOver::Overlapped];
 
 /// All cells: six victims in four moments with two hand-overs; one cell for each hand-over in which nobody is killed, but the
-/// transactions of blue end slowly: there a reader looks at the moment of finish; and two on sidecars.
+/// transactions of blue end slowly: there a reader looks at the moment of finish; two on sidecars; and two with a minute's outage of
+/// the store.
 ///
 /// Each victim in each moment is tried on both versions of Flink, one for each hand-over, in turn.
 #[must_use]
@@ -108,6 +113,7 @@ pub fn cells() -> Vec<Cell> {
     all.extend(both_ways(Victim::Nobody, Moment::BeforeProposal, 0));
     all.extend(both_ways(Victim::Sidecar, Moment::Proposed, 0).take(1));
     all.extend(both_ways(Victim::Sidecar, Moment::Committed, 0).skip(1));
+    all.extend(both_ways(Victim::StoreForAMinute, Moment::Proposed, 0));
     all.into_iter().enumerate().map(|(index, cell)| Cell { number: index + 1, ..cell }).collect()
 }
 
@@ -151,6 +157,11 @@ impl Cell {
     fn sinks_apart(self) -> bool {
         self.hand_over == HandOver::Overlapped
     }
+
+    /// Whether a barrier may overtake records before the gates; only where the store is away for a minute.
+    fn unaligned(self) -> bool {
+        self.victim == Victim::StoreForAMinute && self.hand_over == HandOver::Overlapped
+    }
 }
 
 impl Victim {
@@ -163,7 +174,7 @@ impl Victim {
             | Self::JobManager
             | Self::Broker
             | Self::Sidecar => true,
-            Self::Store | Self::Command | Self::Nobody => false,
+            Self::Store | Self::StoreForAMinute | Self::Command | Self::Nobody => false,
         }
     }
 }
@@ -176,6 +187,7 @@ impl fmt::Display for Victim {
             Self::JobManager => "JobManager of blue",
             Self::Broker => "Kafka broker",
             Self::Store => "store server",
+            Self::StoreForAMinute => "store server, for a minute,",
             Self::Command => "command",
             Self::Sidecar => "sidecar of blue",
             Self::Nobody => "nobody",
@@ -218,7 +230,7 @@ mod tests {
     #[test]
     fn every_kill_is_tried_both_ways_and_on_both_versions() {
         let all = cells();
-        assert_eq!(all.len(), 52);
+        assert_eq!(all.len(), 54);
         assert_eq!(selection().len(), 3);
         for victim in VICTIMS {
             for moment in MOMENTS {
@@ -240,6 +252,8 @@ mod tests {
                 "cell 50: nobody, overlapped, Flink 2.3.0",
                 "cell 51: sidecar of blue between proposal and commit, ordered, Flink 1.20.3",
                 "cell 52: sidecar of blue between commit and finish, overlapped, Flink 2.3.0",
+                "cell 53: store server, for a minute, between proposal and commit, ordered, Flink 1.20.3",
+                "cell 54: store server, for a minute, between proposal and commit, overlapped, Flink 2.3.0",
             ]
         );
     }

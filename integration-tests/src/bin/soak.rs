@@ -124,4 +124,7 @@ fn tell(outcome: &Outcome) {
         "  {records} records, {late} late, {per_second:.0}/s, asked {asked} times, {:.1} s; exactly once: {exact}, unseen {unseen}, old after new {overwriting}; in files: {files}; at least once: {least}",
         took.as_secs_f64()
     );
+    if let Some(outage) = &outcome.outage {
+        eprintln!("  {outage:?}");
+    }
 }

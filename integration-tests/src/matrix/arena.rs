@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
 
+use super::outage::BOUND;
 use super::sidecar::Sidecar;
 use super::{Cell, Victim};
 use crate::command::Command;
@@ -144,6 +145,7 @@ impl Arena {
     pub(super) async fn run(&self, cell: Cell, side: Side, savepoint: Option<String>) -> Result<Job> {
         let rollout = cell.rollout();
         let slow = cell.victim == Victim::Nobody && side == Side::Blue;
+        let away = cell.victim == Victim::StoreForAMinute;
         let arguments = [
             ("--name", job_name(&rollout, side)),
             (
@@ -154,6 +156,8 @@ impl Arena {
             ("--exact", format!("{rollout}-exact")),
             ("--least", format!("{rollout}-least")),
             ("--files", format!("file://{}", self.files_of(cell).display())),
+            // Longer than a gate waits: a transaction that the broker ends before its checkpoint completes may be lost.
+            ("--transaction-timeout-ms", if away { "600000" } else { "60000" }.to_owned()),
             ("--sinks", if slow && cell.sinks_apart() { "apart" } else { "together" }.to_owned()),
         ];
         let Cluster { flink, jar, sidecar } = self.cluster(side);
@@ -164,6 +168,11 @@ impl Arena {
             // More than any line is late, so that all are within the guarantee.
             ("tidegate.lateness", "120 s".to_owned()),
         ];
+        if away {
+            configuration.push(("tidegate.hold.max-records", BOUND.to_string()));
+            let unaligned = cell.unaligned().to_string();
+            configuration.push(("execution.checkpointing.unaligned.enabled", unaligned));
+        }
         if let Some(sidecar) = sidecar {
             configuration.push(("tidegate.sidecar", sidecar.socket().display().to_string()));
         }
@@ -180,16 +189,22 @@ impl Arena {
         Ok(job)
     }
 
-    /// The number of the TaskManager that runs all subtasks of the job: with its slots it has room for all of them.
-    pub(super) async fn task_manager_of(&self, side: Side, job: &Job) -> Result<usize> {
+    /// The TaskManager that runs all subtasks of the job: with its slots it has room for all of them.
+    pub(super) async fn task_manager_id(&self, side: Side, job: &Job) -> Result<String> {
         let status = job.status().await?;
         let vertex = status.vertices.last().context("the job has no vertices")?;
         let path = format!("/jobs/{}/vertices/{}", job.id(), vertex.id);
         let told: Value = self.flink(side).rest().get(&path).await?;
         let id = told["subtasks"][0]["taskmanager-id"].as_str();
+        id.map(str::to_owned).with_context(|| format!("no TaskManager in {told}"))
+    }
+
+    /// Its number.
+    pub(super) async fn task_manager_of(&self, side: Side, job: &Job) -> Result<usize> {
+        let id = self.task_manager_id(side, job).await?;
         // As the harness names them: taskmanager-<number>-<life>.
-        let number = id.and_then(|id| id.split('-').nth(1)?.parse().ok());
-        number.with_context(|| format!("no TaskManager in {told}"))
+        let number = id.split('-').nth(1).and_then(|number| number.parse().ok());
+        number.with_context(|| format!("no number in {id:?}"))
     }
 
     /// Kills with SIGKILL. Nothing is started again.
@@ -199,7 +214,7 @@ impl Arena {
             Victim::TaskManagerOfGreen => self.green.flink.kill_task_manager(task_manager),
             Victim::JobManager => self.blue.flink.kill_job_manager(),
             Victim::Broker => self.kafka.kill(),
-            Victim::Store => self.store.kill(),
+            Victim::Store | Victim::StoreForAMinute => self.store.kill(),
             Victim::Sidecar => self.blue.sidecar.as_mut().context("blue has no sidecar")?.kill(),
             Victim::Command | Victim::Nobody => Ok(()),
         }
@@ -212,7 +227,7 @@ impl Arena {
             Victim::TaskManagerOfGreen => self.green.flink.start_task_manager(task_manager),
             Victim::JobManager => self.blue.flink.start_job_manager(),
             Victim::Broker => self.kafka.restart().await,
-            Victim::Store => self.store.restart().await,
+            Victim::Store | Victim::StoreForAMinute => self.store.restart().await,
             Victim::Sidecar => self.blue.sidecar.as_mut().context("blue has no sidecar")?.launch().await,
             Victim::Command | Victim::Nobody => Ok(()),
         }
@@ -304,6 +319,9 @@ async fn cluster(
         // Longer than a cell freezes a TaskManager, whatever else the machine has to do; a dead one is found out by its port.
         .with("heartbeat.timeout", "30000")
         .with("heartbeat.rpc-failure-threshold", "2")
+        // What is looked at is new.
+        .with("metrics.fetcher.update-interval", "1000")
+        .with("web.refresh-interval", "1000")
         .with("high-availability.type", "zookeeper")
         .with("high-availability.zookeeper.quorum", &coordination.host())
         .with("high-availability.zookeeper.client.session-timeout", "4000")

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::arena::{Arena, DEADLINE, Side};
 use super::moment::{Looker, PHASE_DEADLINE, Promotion, Retirement, Seen};
+use super::outage::Outage;
 use super::stream::{Lines, PARTITIONS, STEP_MS, Stream, late};
 use super::truth::{Difference, Truth};
 use super::{Cell, HandOver, Moment, Victim, files};
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub files: Difference,
     /// What is wrong behind the at-least-once sink.
     pub least: Difference,
+    /// Of a cell in which the store is away for a minute: what that minute has shown.
+    pub outage: Option<Outage>,
     /// How long all of it took.
     pub took: Duration,
 }
@@ -85,6 +88,7 @@ impl Outcome {
             least.examples
         );
         ensure!(*per_second >= FLOOR, "{cell}: it has stalled: {per_second:.0} records per second");
+        self.outage.as_ref().map_or(Ok(()), Outage::demand).with_context(|| cell.to_string())?;
         if cell.victim == Victim::Nobody {
             let overwriting = self.overwriting;
             let right = (overwriting == 0) == (cell.hand_over == HandOver::Ordered);
@@ -117,6 +121,8 @@ struct Run<'arena> {
     rollout: String,
     promotion: Promotion,
     blue: Job,
+    green: Job,
+    outage: Option<Outage>,
     /// The TaskManagers with the subtasks of blue and of green.
     task_managers: [usize; 2],
 }
@@ -150,9 +156,19 @@ impl Arena {
             self.task_manager_of(Side::Blue, &blue).await?,
             self.task_manager_of(Side::Green, &green).await?,
         ];
-        let mut run = Run { arena: self, cell, rollout, promotion, blue, task_managers };
+        let green_too = green.clone();
+        let mut run = Run {
+            arena: self,
+            cell,
+            rollout,
+            promotion,
+            blue,
+            green: green_too,
+            outage: None,
+            task_managers,
+        };
         let boundary = run.cut_over().await?;
-        let (asked, seen) = (run.promotion.asked, run.promotion.seen());
+        let (asked, seen, outage) = (run.promotion.asked, run.promotion.seen(), run.outage);
 
         let since = stream.started();
         let lines = tokio::task::spawn_blocking(move || stream.finish()).await??;
@@ -169,7 +185,20 @@ impl Arena {
         let unseen = if cell.victim == Victim::Nobody { unseen } else { 0 };
         let (records, late) = (lines.len(), late(&lines).into_iter().filter(|late| *late).count());
         let took = started.elapsed();
-        Ok(Outcome { cell, records, late, per_second, asked, unseen, overwriting, exact, files, least, took })
+        Ok(Outcome {
+            cell,
+            records,
+            late,
+            per_second,
+            asked,
+            unseen,
+            overwriting,
+            exact,
+            files,
+            least,
+            outage,
+            took,
+        })
     }
 
     /// Starts green from a savepoint of blue, and waits until it is in standby and about as far.
@@ -248,6 +277,10 @@ impl Run<'_> {
         self.promotion.wait_cutover("proposed").await?;
         self.kill()?;
         self.thaw(witness)?;
+        if self.cell.victim == Victim::StoreForAMinute {
+            let jobs = [(Side::Blue, &self.blue), (Side::Green, &self.green)];
+            self.outage = Some(Outage::watch(self.arena, jobs).await?);
+        }
         self.revive().await
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cell::{FLOOR, Outcome};
-use super::{Difference, RECORDS, Victim};
+use super::{Course, Difference, Outage, RECORDS, Victim};
 
 /// The last line of a run.
 #[derive(Debug, Serialize)]
@@ -46,6 +46,10 @@ pub fn page(outcomes: &[Outcome], of: usize, failed: &[String], took: Duration) 
          {slowest:.0} through per second, and one below {FLOOR:.0} fails.\n\n{COLUMNS}"
     );
     outcomes.iter().for_each(|outcome| page.push_str(&row(outcome)));
+    for (cell, outage) in outcomes.iter().filter_map(|outcome| Some((outcome.cell, outcome.outage.as_ref()?)))
+    {
+        page.push_str(&format!("\nCell {}: {}\n", cell.number, minute(outage)));
+    }
     for failure in failed {
         page.push_str(&format!("\nFailed: {failure}\n"));
     }
@@ -68,6 +72,23 @@ fn row(outcome: &Outcome) -> String {
     )
 }
 
+/// What was seen while the store was away.
+fn minute(outage: &Outage) -> String {
+    let Outage { blue, green, heap_mb, restarts } = outage;
+    let of = |course: &Course| {
+        let (held, checkpoints) = (course.held, course.checkpoints());
+        let at_the_bound = course.checkpoints_at_the_bound();
+        format!(
+            "held at most {held} records in a subtask and completed {checkpoints} checkpoints, {at_the_bound} of them at the bound"
+        )
+    };
+    format!(
+        "in the minute without the store blue {}; green {}. A TaskManager used at most {heap_mb} MB of heap; restarts: {restarts}.",
+        of(blue),
+        of(green)
+    )
+}
+
 fn lost_and_extra(difference: &Difference) -> String {
     let Difference { lost, duplicated, wrong, unexpected, .. } = difference;
     format!("{lost} / {}", duplicated + wrong + unexpected)
@@ -82,7 +103,7 @@ topic; each line becomes a row with a count and a sum of its key, so that lost o
 one partition is idle during the whole cutover, and none is left out of the comparison. The rows go three ways, behind three gates
 that cut over as one: to a topic exactly once, to a topic at least once, and to files exactly once, by Flink's FileSink. Both versions
 run on clusters with high availability by ZooKeeper, with one TaskManager more than the job needs; the store is a ZooKeeper server.
-What was killed is started again at once.
+What was killed is started again at once, unless its row says otherwise.
 
 After each cell both topics are read with `read_committed`, and the files that can be seen; all are compared with a batch computation
 over what was sent: every row is there once, says what it should, and is of the version that owns its event time. In the
@@ -99,6 +120,12 @@ In the ordered one the sinks are in the tasks of their gates, in the overlapped 
 row of blue that stands behind one of green of the same key would, as an upsert, put an old value over a new one. In the ordered cell
 there is none, late ones apart; in the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an
 upsert sink.
+
+In two cells the store server is started again after a minute; the input goes on at its pace. A subtask of a gate may hold 30000
+records there: it gets to that bound, never above, and its input waits. Below the bound checkpoints complete with the held records in
+them, aligned ones in the ordered cell, unaligned ones in the overlapped one. At the bound a task waits in the middle of a record: no
+checkpoint of its job passes, and the wait ends with the next order, which needs none. Transactions may stay open longer than that
+there (`transaction.timeout.ms`), else the broker would end them. What each of the two has shown stands below the table.
 
 In the cells with a killed sidecar both versions run on [sidecars](sidecar.md), one for each cluster, and no JVM loads native code.
 ";
@@ -125,6 +152,7 @@ mod tests {
             exact: Difference::default(),
             files: Difference { lost: 3, duplicated: 1, unexpected: 1, ..Difference::default() },
             least: Difference::default(),
+            outage: None,
             took: Duration::from_secs(20),
         }
     }
@@ -140,5 +168,18 @@ mod tests {
             Summary::of(&[outcome(1), outcome(2)], Duration::from_secs(1));
         assert_eq!((lost, duplicated, unexplained), (6, 2, 4));
         assert!(outcome(1).demand().is_err());
+    }
+
+    #[test]
+    fn a_minute_without_the_store_is_told_below_the_table() {
+        let outage = Some(Outage { heap_mb: 123, ..Outage::default() });
+        let page = page(&[outcome(1), Outcome { outage, ..outcome(53) }], 54, &[], Duration::from_secs(1));
+        let (table, below) = page.split_once("\nCell 53: ").unwrap();
+        assert!(table.ends_with("| 20 |\n"), "{table}");
+        assert!(
+            below.contains("green held at most 0 records in a subtask and completed 0 checkpoints"),
+            "{below}"
+        );
+        assert!(below.ends_with("at most 123 MB of heap; restarts: 0.\n"), "{below}");
     }
 }
