@@ -1,4 +1,4 @@
-//! Three cells of the matrix; `make soak` plays all of them.
+//! Two cells of the matrix; `make soak` plays all of them.
 
 use anyhow::Result;
 use tidegate_integration_tests::Scratch;
