@@ -9,6 +9,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.flink.api.common.eventtime.Watermark;
@@ -54,11 +55,16 @@ final class TestingJob {
     private final Path output;
     private final Path preview;
     private final JobClient job;
+    private final CompletableFuture<?> result;
 
-    private TestingJob(Path output, Path preview, JobClient job) {
-        this.output = output;
-        this.preview = preview;
+    /**
+     * @param result done when the job is
+     */
+    TestingJob(Path folder, Color color, JobClient job, CompletableFuture<?> result) {
+        this.output = output(folder, color);
+        this.preview = preview(folder, color);
         this.job = job;
+        this.result = result;
     }
 
     /** Starts a member; its sources read from the beginning. */
@@ -86,15 +92,8 @@ final class TestingJob {
             long poison,
             Configuration more)
             throws Exception {
-        Files.createDirectories(folder.resolve("store"));
-        Configuration config = new Configuration();
-        config.set(TidegateOptions.STORE, "directory://" + folder.resolve("store"));
-        config.set(TidegateOptions.ROLLOUT, "numbers");
-        config.set(TidegateOptions.COLOR, color);
-        config.set(TidegateOptions.STARTS_AT_BEGINNING, true);
+        Configuration config = options(folder, color);
         config.set(TidegateOptions.HOLD_MAX_RECORDS, bound);
-        // a job that fails must not hide it behind a restart
-        config.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
         // answers to waiting gates cross as bytes, as between processes
         config.set(RpcOptions.FORCE_RPC_INVOCATION_SERIALIZATION, true);
         config.addAll(more);
@@ -114,16 +113,43 @@ final class TestingJob {
                         .uid("numbers")
                         .map(new Paced(perSecond))
                         .setParallelism(1);
-        Path output = folder.resolve(color.toString());
-        Path preview = folder.resolve("preview-" + color);
-        GatedSink<Long> sink = GatedSink.of("out", TestingSinks.files(output));
         if (poison != NONE) {
             env.getCheckpointConfig().enableUnalignedCheckpoints();
             env.disableOperatorChaining();
-            sink = sink.preview(TestingSinks.files(preview));
         }
-        sink.addTo(numbers.rebalance());
-        return new TestingJob(output, preview, env.executeAsync("numbers " + color));
+        addSink(folder, color, numbers.rebalance(), poison != NONE);
+        JobClient job = env.executeAsync("numbers " + color);
+        return new TestingJob(folder, color, job, job.getJobExecutionResult());
+    }
+
+    /** The options of every member; its sources read from the beginning. */
+    static Configuration options(Path folder, Color color) throws IOException {
+        Files.createDirectories(folder.resolve("store"));
+        Configuration config = new Configuration();
+        config.set(TidegateOptions.STORE, "directory://" + folder.resolve("store"));
+        config.set(TidegateOptions.ROLLOUT, "numbers");
+        config.set(TidegateOptions.COLOR, color);
+        config.set(TidegateOptions.STARTS_AT_BEGINNING, true);
+        // a job that fails must not hide it behind a restart
+        config.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
+        return config;
+    }
+
+    /** Adds the gate and its files. */
+    static void addSink(Path folder, Color color, DataStream<Long> numbers, boolean previewed) {
+        GatedSink<Long> sink = GatedSink.of("out", TestingSinks.files(output(folder, color)));
+        if (previewed) {
+            sink = sink.preview(TestingSinks.files(preview(folder, color)));
+        }
+        sink.addTo(numbers);
+    }
+
+    private static Path output(Path folder, Color color) {
+        return folder.resolve(color.toString());
+    }
+
+    private static Path preview(Path folder, Color color) {
+        return folder.resolve("preview-" + color);
     }
 
     /** The threads of agents; one ends after its job, and until then writes its report. */
@@ -135,12 +161,12 @@ final class TestingJob {
     }
 
     boolean isDone() {
-        return job.getJobExecutionResult().isDone();
+        return result.isDone();
     }
 
     /** Waits for the end of the input; throws what made the job fail. */
     void join() throws Exception {
-        job.getJobExecutionResult().get(2, TimeUnit.MINUTES);
+        result.get(2, TimeUnit.MINUTES);
     }
 
     void cancel() throws Exception {

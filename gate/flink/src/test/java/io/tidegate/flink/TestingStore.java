@@ -4,9 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 
 /** What the jobs of {@link TestingJob} share, as a person sees it. */
 final class TestingStore {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private final Path rollout;
 
     TestingStore(Path folder) {
@@ -45,5 +49,45 @@ final class TestingStore {
 
     String document() throws Exception {
         return Files.readString(rollout.resolve("document.json"));
+    }
+
+    /** How far the cutover is: {@code proposed}, {@code committed}, or empty. */
+    String cutover() throws Exception {
+        return JSON.readTree(document()).path("cutover").path("state").asText();
+    }
+
+    void awaitCutover(String state) throws Exception {
+        Eventually.becomes("the cutover's state " + state, this::cutover, state::equals);
+    }
+
+    /** The active member, and since when. */
+    String active() throws Exception {
+        JsonNode owners = JSON.readTree(document()).path("owners");
+        JsonNode last = owners.path(owners.size() - 1);
+        return last.path("member").asText() + " since " + last.path("since").asText();
+    }
+
+    /** Waits until all subtasks of a member have acknowledged what is proposed. */
+    void awaitAcknowledged(String member) throws Exception {
+        Eventually.becomes(
+                member + "'s acknowledgement",
+                () -> gate(member),
+                gate ->
+                        gate.path("replies").path("acknowledged").asInt()
+                                == gate.path("parallelism").asInt());
+    }
+
+    /** What a member tells of its gate. */
+    JsonNode gate(String member) throws Exception {
+        Path report = rollout.resolve("reports/" + member + ".json");
+        return JSON.readTree(report.toFile()).path("gates").path("out");
+    }
+
+    /** Waits until a member's gate tells that it holds as many records. */
+    void awaitHeld(String member, long records) throws Exception {
+        Eventually.becomes(
+                records + " records held by " + member,
+                () -> gate(member),
+                gate -> gate.path("held").asLong() == records);
     }
 }

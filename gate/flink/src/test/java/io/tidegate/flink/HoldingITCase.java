@@ -1,0 +1,85 @@
+package io.tidegate.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.nio.file.Path;
+import org.apache.flink.configuration.Configuration;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Checkpoints of whole jobs whose gates hold records: they complete, and contain them. */
+@Timeout(180)
+class HoldingITCase {
+    private static final long BOUNDARY = 1_000;
+    private static final long HELD = 500;
+    private static final long COUNT = 2_000;
+
+    private static TestingCluster cluster;
+
+    @TempDir Path folder;
+    private SteppedCutover cutover;
+
+    @BeforeAll
+    static void startCluster() throws Exception {
+        cluster = TestingCluster.start(4, new Configuration());
+    }
+
+    @AfterAll
+    static void closeCluster() throws Exception {
+        cluster.close();
+    }
+
+    @BeforeEach
+    void begin() {
+        cutover = new SteppedCutover(folder);
+    }
+
+    @AfterEach
+    void cancel() throws Exception {
+        cutover.close();
+    }
+
+    private SteppedJob member(Color color) throws Exception {
+        return new SteppedJob(cluster, folder, color, COUNT).parallelism(2);
+    }
+
+    @Test
+    void alignedCheckpointsCompleteAndContainWhatIsHeld() throws Exception {
+        checkpointsContainWhatIsHeld(member(Color.BLUE), member(Color.GREEN).restarts(1));
+    }
+
+    @Test
+    void unalignedCheckpointsCompleteAndContainWhatIsHeld() throws Exception {
+        checkpointsContainWhatIsHeld(
+                member(Color.BLUE).unaligned(), member(Color.GREEN).unaligned().restarts(1));
+    }
+
+    /**
+     * Green holds what is its own while blue, which is not there yet, owes what is below the
+     * boundary. It then fails, and its source goes on behind what is held: that comes from the
+     * checkpoint, or not at all.
+     */
+    private void checkpointsContainWhatIsHeld(SteppedJob blue, SteppedJob green) throws Exception {
+        cutover.start(blue, green, BOUNDARY - 100);
+        cutover.store.promote("green-1", Long.toString(BOUNDARY));
+        cutover.store.awaitCutover("committed");
+        Stepped.allow("green-0", BOUNDARY + HELD);
+        cutover.store.awaitHeld("green-1", HELD);
+        Hook.awaitCheckpoints(Color.GREEN, 2);
+        cutover.store.awaitHeld("green-1", HELD);
+
+        Hook.failAt(Color.GREEN, BOUNDARY + HELD);
+        Stepped.allow("green-0", BOUNDARY + HELD + 1);
+        cutover.store.awaitHeld("green-1", HELD + 1);
+        assertFalse(Hook.isToFail(Color.GREEN), "green has not failed");
+        Hook.awaitCheckpoints(Color.GREEN, 2);
+        assertEquals("committed", cutover.store.cutover());
+        cutover.finishExactly(BOUNDARY, COUNT);
+    }
+}
