@@ -1,0 +1,119 @@
+package io.tidegate.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Path;
+import org.apache.flink.configuration.Configuration;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A cutover that is asked for at an awkward moment of a whole job. */
+@Timeout(180)
+class MomentsITCase {
+    private static final long BOUNDARY = 1_000;
+    private static final long BEFORE = 900;
+    private static final long COUNT = 2_000;
+
+    private static TestingCluster cluster;
+
+    @TempDir Path folder;
+    private SteppedCutover cutover;
+
+    @BeforeAll
+    static void startCluster() throws Exception {
+        cluster = TestingCluster.start(4, new Configuration());
+    }
+
+    @AfterAll
+    static void closeCluster() throws Exception {
+        cluster.close();
+    }
+
+    @BeforeEach
+    void begin() {
+        cutover = new SteppedCutover(folder);
+    }
+
+    @AfterEach
+    void cancel() throws Exception {
+        cutover.close();
+    }
+
+    private SteppedJob member(Color color) throws Exception {
+        return new SteppedJob(cluster, folder, color, COUNT).parallelism(2);
+    }
+
+    /**
+     * The tasks of both gates are in the middle of their snapshots: they hear of the proposal when
+     * those are taken, and nothing is committed before.
+     */
+    @Test
+    void requestedWhileACheckpointIsTaken() throws Exception {
+        cutover.start(member(Color.BLUE), member(Color.GREEN), BEFORE);
+        Hook.Stop blue = Hook.stopSnapshots(Color.BLUE);
+        Hook.Stop green = Hook.stopSnapshots(Color.GREEN);
+        blue.awaitReached();
+        green.awaitReached();
+        cutover.store.promote("green-1", Long.toString(BOUNDARY));
+        assertEquals("proposed", cutover.store.cutover());
+        green.release();
+        cutover.store.awaitAcknowledged("green-1");
+        assertEquals("proposed", cutover.store.cutover());
+        blue.release();
+        cutover.store.awaitCutover("committed");
+        cutover.finishExactly(BOUNDARY, COUNT);
+    }
+
+    /** Blue's tasks are not there: they are asked when they have come back with their state. */
+    @Test
+    void requestedWhileTheOldVersionRestarts() throws Exception {
+        cutover.start(member(Color.BLUE).restarts(1), member(Color.GREEN), BEFORE);
+        Hook.Stop start = Hook.stopStarts(Color.BLUE);
+        Hook.failAt(Color.BLUE, BEFORE);
+        Stepped.allow("blue-0", BEFORE + 1);
+        start.awaitReached();
+        cutover.store.promote("green-1", Long.toString(BOUNDARY));
+        assertEquals("proposed", cutover.store.cutover());
+        cutover.store.awaitAcknowledged("green-1");
+        assertEquals("proposed", cutover.store.cutover());
+        start.release();
+        cutover.store.awaitCutover("committed");
+        cutover.finishExactly(BOUNDARY, COUNT);
+    }
+
+    /**
+     * Blue owns all there is, and writes it; green owns what would come after, and nothing comes.
+     * The end of the input is above every boundary: both jobs end by themselves, and the cutover is
+     * over.
+     */
+    @Test
+    void requestedForAfterTheLastRecord() throws Exception {
+        long beyond = COUNT + 1_000;
+        cutover.start(member(Color.BLUE), member(Color.GREEN), BEFORE);
+        cutover.store.promote("green-1", Long.toString(beyond));
+        cutover.store.awaitCutover("committed");
+        cutover.finishExactly(COUNT, COUNT);
+        assertEquals("", cutover.store.cutover());
+        assertEquals("green-1 since " + beyond, cutover.store.active());
+    }
+
+    /** Green is at the end of its input, and does not end before what it holds is written. */
+    @Test
+    void theNewVersionEndsFirst() throws Exception {
+        cutover.start(member(Color.BLUE), member(Color.GREEN), BEFORE);
+        cutover.store.promote("green-1", Long.toString(BOUNDARY));
+        cutover.store.awaitCutover("committed");
+        Stepped.allow("green-0", COUNT);
+        cutover.store.awaitHeld("green-1", COUNT - BOUNDARY);
+        Eventually.becomes(
+                "the end of green's input",
+                () -> cutover.store.gate("green-1"),
+                gate -> gate.path("watermark_low").asText().equals("+inf"));
+        cutover.finishExactly(BOUNDARY, COUNT);
+    }
+}
