@@ -67,8 +67,10 @@ example-operator-managed: tools jar-1.20.3 ## a resource is edited, the controll
 test: GO := go
 test: tools lint test-rust test-java ## all tests, on the real parts
 
-# Generated cases are the same in every run; `cargo test` alone and `make fuzz` look for new ones.
+# Generated cases are the same in every run; `cargo test` alone and `make fuzz` look for new ones. Tests wait for real parts more than
+# they compute, so that there may be more of them at a time than there are processors.
 test-rust: export PROPTEST_RNG_SEED ?= 20260301
+test-rust: export RUST_TEST_THREADS ?= 4
 test-rust: jars
 	cargo test --workspace --locked --no-fail-fast
 

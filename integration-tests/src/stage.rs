@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::command::Command;
 use crate::flights::{
@@ -20,6 +21,8 @@ const INPUT: &str = "flights";
 const OUTPUT: &str = "departures";
 const ROLLOUT: &str = "flights";
 const DEADLINE: Duration = Duration::from_secs(60);
+/// A process has so many stages at a time: together they take what a machine with two processors has.
+static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// Everything that runs. Fields are dropped in this order: first who looks, then who is looked at.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ pub struct Stage {
     jar: String,
     /// A second cluster, and the job there.
     second: Option<(FlinkCluster, String)>,
+    _place: SemaphorePermit<'static>,
 }
 
 /// One job, as it is submitted.
@@ -87,7 +91,7 @@ impl Deployment {
 }
 
 impl Stage {
-    /// Starts all below `folder`, with a folder as the store.
+    /// Starts all below `folder`, with a folder as the store, as soon as there is a place for it.
     ///
     /// # Errors
     /// When a part does not get ready, or the job's jar for this version of Flink is missing.
@@ -100,6 +104,7 @@ impl Stage {
     /// # Errors
     /// As [`Stage::start`].
     pub async fn start_with(folder: &Path, version: &str, store: Kind) -> Result<Self> {
+        let place = PLACES.acquire().await?;
         let (binary, store, kafka, (flink, jar)) = tokio::try_join!(
             binary::tidegate(),
             SharedStore::start(folder, store, ROLLOUT),
@@ -111,7 +116,7 @@ impl Stage {
         }
         let output = Output::of(&kafka.bootstrap_servers(), OUTPUT)?;
         let tidegate = Command::new(&binary, store.people(), ROLLOUT);
-        Ok(Self { tidegate, output, flink, kafka, store, jar, second: None })
+        Ok(Self { tidegate, output, flink, kafka, store, jar, second: None, _place: place })
     }
 
     /// Starts a second cluster below `folder`, which knows nothing of the first one, with environment variables of its own.

@@ -10,17 +10,14 @@ use tidegate_integration_tests::flights::{Owners, Version};
 use tidegate_integration_tests::rest::{Job, JobState};
 use tidegate_integration_tests::stage::{Deployment, Stage, demand_undisturbed};
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
-use tokio::sync::Mutex;
 
 const FLINK: &str = "1.20.3";
 const DEADLINE: Duration = Duration::from_secs(60);
 /// About nine seconds ahead at the stream's pace.
 const AHEAD: &str = "+150h";
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_requests_and_wrong_jobs_change_nothing() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("wrong")?
         .run(async |folder| {
             let mut stage = Stage::start(folder, FLINK).await?;
@@ -101,7 +98,6 @@ async fn a_color_that_is_taken_fails_the_job(stage: &mut Stage, blue: &Job) -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_disappears_mid_cutover_stops_nothing() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("away")?
         .run(async |folder| {
             let mut stage = Stage::start(folder, FLINK).await?;
@@ -154,7 +150,6 @@ async fn take_the_store_away(stage: &mut Stage, thaw: bool) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_old_job_s_task_manager_is_killed_while_a_cutover_is_proposed() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("killed")?
         .run(async |folder| {
             let mut stage = Stage::start(folder, FLINK).await?;

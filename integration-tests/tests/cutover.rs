@@ -11,11 +11,8 @@ use tidegate_integration_tests::rest::Job;
 use tidegate_integration_tests::stage::{Deployment, Stage, demand_undisturbed};
 use tidegate_integration_tests::store::Kind;
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
-use tokio::sync::Mutex;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// A cluster and a broker take what the machine has.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cutover_is_exact_on_flink_1() -> Result<()> {
@@ -25,11 +22,6 @@ async fn a_cutover_is_exact_on_flink_1() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cutover_is_exact_on_flink_2() -> Result<()> {
     a_cutover_is_exact("2.3.0", Kind::Directory).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cutover_over_zookeeper_is_exact_on_flink_1() -> Result<()> {
-    a_cutover_is_exact("1.20.3", Kind::ZooKeeper).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +36,6 @@ async fn a_cutover_over_config_maps_is_exact_on_flink_1() -> Result<()> {
 
 /// Other code, another parallelism, while data flows; the old job is stopped with a savepoint as soon as it may be.
 async fn a_cutover_is_exact(version: &str, store: Kind) -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("cutover")?
         .run(async |folder| {
             let mut stage = Stage::start_with(folder, version, store).await?;
@@ -100,7 +91,6 @@ async fn its_metrics_tell_of_the_boundary(job: &Job, boundary: i64) -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_aborted_overlapped_and_taken_back_on_one_stream() -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("ways")?
         .run(async |folder| {
             let mut stage = Stage::start(folder, "1.20.3").await?;

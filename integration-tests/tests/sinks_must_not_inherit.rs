@@ -8,7 +8,6 @@ use tidegate_integration_tests::flights::{Owners, Version};
 use tidegate_integration_tests::rest::Job;
 use tidegate_integration_tests::stage::{Deployment, Stage, demand_undisturbed};
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
-use tokio::sync::Mutex;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const HARM_DEADLINE: Duration = Duration::from_secs(30);
@@ -17,7 +16,6 @@ const CHECKPOINTS: u64 = 4;
 /// What Kafka's client and Flink's committer say of a producer whose transactions another one took.
 const FENCED: [&str; 4] = ["ProducerFenced", "InvalidTxnState", "InvalidProducerEpoch", "ProducerIdMapping"];
 const GUARD_AWAY: (&str, &str) = ("tidegate.unsafe.inherit-sink-state", "true");
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_old_version_is_not_disturbed_on_flink_1() -> Result<()> {
@@ -30,7 +28,6 @@ async fn the_old_version_is_not_disturbed_on_flink_2() -> Result<()> {
 }
 
 async fn the_old_version_is_not_disturbed(version: &str) -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("guarded")?
         .run(async |folder| {
             let mut stage = Stage::start(folder, version).await?;
@@ -70,7 +67,6 @@ async fn without_the_guard_the_old_version_is_harmed_on_flink_2() -> Result<()> 
 /// Harm is a failure of the old version, or a row that is lost or doubled. One that shows only in the output takes the wait below
 /// to its end.
 async fn without_the_guard_the_old_version_is_harmed(version: &str) -> Result<()> {
-    let _alone = ONE_AT_A_TIME.lock().await;
     Scratch::new("unguarded")?
         .run(async |folder| {
             let mut stage = Stage::start(folder, version).await?;
