@@ -65,17 +65,17 @@ class HoldingITCase {
      * boundary. It then fails, and its source goes on behind what is held: that comes from the
      * checkpoint, or not at all.
      */
-    private void checkpointsContainWhatIsHeld(SteppedJob blue, SteppedJob green) throws Exception {
-        cutover.start(blue, green, BOUNDARY - 100);
+    private void checkpointsContainWhatIsHeld(SteppedJob from, SteppedJob to) throws Exception {
+        cutover.start(from, to, BOUNDARY - 100);
         cutover.store.promote("green-1", Long.toString(BOUNDARY));
         cutover.store.awaitCutover("committed");
-        Stepped.allow("green-0", BOUNDARY + HELD);
+        cutover.to.allow(BOUNDARY + HELD);
         cutover.store.awaitHeld("green-1", HELD);
         Hook.awaitCheckpoints(Color.GREEN, 2);
         cutover.store.awaitHeld("green-1", HELD);
 
         Hook.failAt(Color.GREEN, BOUNDARY + HELD);
-        Stepped.allow("green-0", BOUNDARY + HELD + 1);
+        cutover.to.allow(BOUNDARY + HELD + 1);
         cutover.store.awaitHeld("green-1", HELD + 1);
         assertFalse(Hook.isToFail(Color.GREEN), "green has not failed");
         Hook.awaitCheckpoints(Color.GREEN, 2);

@@ -75,7 +75,7 @@ class MomentsITCase {
         cutover.start(member(Color.BLUE).restarts(1), member(Color.GREEN), BEFORE);
         Hook.Stop start = Hook.stopStarts(Color.BLUE);
         Hook.failAt(Color.BLUE, BEFORE);
-        Stepped.allow("blue-0", BEFORE + 1);
+        cutover.from.allow(BEFORE + 1);
         start.awaitReached();
         cutover.store.promote("green-1", Long.toString(BOUNDARY));
         assertEquals("proposed", cutover.store.cutover());
@@ -98,7 +98,8 @@ class MomentsITCase {
         cutover.store.promote("green-1", Long.toString(beyond));
         cutover.store.awaitCutover("committed");
         cutover.finishExactly(COUNT, COUNT);
-        assertEquals("", cutover.store.cutover());
+        // the agents' last words come after the jobs' ends
+        cutover.store.awaitCutover("");
         assertEquals("green-1 since " + beyond, cutover.store.active());
     }
 
@@ -108,7 +109,7 @@ class MomentsITCase {
         cutover.start(member(Color.BLUE), member(Color.GREEN), BEFORE);
         cutover.store.promote("green-1", Long.toString(BOUNDARY));
         cutover.store.awaitCutover("committed");
-        Stepped.allow("green-0", COUNT);
+        cutover.to.allow(COUNT);
         cutover.store.awaitHeld("green-1", COUNT - BOUNDARY);
         Eventually.becomes(
                 "the end of green's input",

@@ -13,6 +13,8 @@ import java.util.stream.LongStream;
 final class SteppedCutover {
     final TestingStore store;
     private final List<TestingJob> jobs = new ArrayList<>();
+    SteppedJob from;
+    SteppedJob to;
     TestingJob blue;
     TestingJob green;
 
@@ -23,21 +25,18 @@ final class SteppedCutover {
         Hook.reset();
     }
 
-    /**
-     * Starts both, and returns when blue's numbers below the limit are visible and green is ready.
-     */
+    /** Starts both, and returns when both are at the limit, and green is ready. */
     void start(SteppedJob from, SteppedJob to, long limit) throws Exception {
-        Stepped.allow("blue-0", limit);
-        Stepped.allow("green-0", limit);
+        this.from = from;
+        this.to = to;
+        from.allow(limit);
+        to.allow(limit);
         blue = started(from);
-        Eventually.becomes("blue's output", blue::committed, seen -> seen.size() == limit);
+        long numbers = limit * from.sources();
+        Eventually.becomes("blue's output", blue::committed, seen -> seen.size() == numbers);
         green = started(to);
         store.awaitStandby("green-1");
-        // what green has read by now must be below the boundary
-        Eventually.becomes(
-                "green's arrival",
-                () -> store.gate("green-1"),
-                gate -> gate.path("discarded").asLong() == limit);
+        store.awaitDiscarded("green-1", numbers);
     }
 
     private TestingJob started(SteppedJob member) throws Exception {
@@ -48,19 +47,23 @@ final class SteppedCutover {
 
     /** Lets both come to their end, and looks whether each number is visible once, and whose. */
     void finishExactly(long boundary, long count) throws Exception {
-        Stepped.allow("blue-0", count);
-        Stepped.allow("green-0", count);
+        from.allow(count);
+        to.allow(count);
         blue.join();
         green.join();
+        assertExact(boundary, count);
+    }
+
+    void assertExact(long boundary, long count) throws Exception {
         assertEquals(numbers(0, boundary), sorted(blue.committed()), "of blue");
         assertEquals(numbers(boundary, count), sorted(green.committed()), "of green");
     }
 
-    static List<Long> numbers(long from, long until) {
+    private static List<Long> numbers(long from, long until) {
         return LongStream.range(from, until).boxed().collect(Collectors.toList());
     }
 
-    static List<Long> sorted(List<Long> numbers) {
+    private static List<Long> sorted(List<Long> numbers) {
         Collections.sort(numbers);
         return numbers;
     }

@@ -4,9 +4,12 @@ import java.net.URI;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.apache.flink.api.common.JobID;
+import org.apache.flink.client.program.rest.RestClusterClient;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RpcOptions;
+import org.apache.flink.runtime.executiongraph.AccessExecutionJobVertex;
+import org.apache.flink.runtime.jobgraph.JobResourceRequirements;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -57,6 +60,22 @@ final class TestingCluster implements AutoCloseable {
                                 throw new CompletionException(failure);
                             }
                         });
+    }
+
+    /** Asks the adaptive scheduler for another parallelism of all but the sources. */
+    void rescale(JobID job, int parallelism) throws Exception {
+        JobResourceRequirements.Builder wanted = JobResourceRequirements.newBuilder();
+        for (AccessExecutionJobVertex vertex :
+                cluster.getExecutionGraph(job).get().getVerticesTopologically()) {
+            int upper = vertex.getName().startsWith("Source: ") ? 1 : parallelism;
+            wanted.setParallelismForJobVertex(vertex.getJobVertexId(), 1, upper);
+        }
+        Configuration config = new Configuration();
+        config.set(RestOptions.ADDRESS, address.getHost());
+        config.set(RestOptions.PORT, address.getPort());
+        try (RestClusterClient<String> client = new RestClusterClient<>(config, "a test's")) {
+            client.updateJobResourceRequirements(job, wanted.build()).get();
+        }
     }
 
     @Override

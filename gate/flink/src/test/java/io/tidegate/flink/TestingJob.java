@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.eventtime.Watermark;
 import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;
@@ -22,6 +23,7 @@ import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.RpcOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -160,6 +162,10 @@ final class TestingJob {
                 .collect(Collectors.toList());
     }
 
+    JobID id() {
+        return job.getJobID();
+    }
+
     boolean isDone() {
         return result.isDone();
     }
@@ -173,6 +179,13 @@ final class TestingJob {
         if (!isDone()) {
             job.cancel().get(1, TimeUnit.MINUTES);
         }
+    }
+
+    /** As a version is retired: its sink commits. */
+    void stop(Path savepoints) throws Exception {
+        job.stopWithSavepoint(false, savepoints.toUri().toString(), SavepointFormatType.NATIVE)
+                .get(1, TimeUnit.MINUTES);
+        join();
     }
 
     /** The numbers that are visible downstream. */

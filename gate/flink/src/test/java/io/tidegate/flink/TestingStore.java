@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.MissingNode;
 
 /** What the jobs of {@link TestingJob} share, as a person sees it. */
 final class TestingStore {
@@ -22,14 +23,21 @@ final class TestingStore {
      * may be full.
      */
     void awaitStandby(String member) throws Exception {
+        Eventually.becomes(member + "'s readiness", () -> report(member), TestingStore::isReady);
+    }
+
+    private static boolean isReady(JsonNode report) {
+        JsonNode gate = report.path("gates").path("out");
+        int subtasks = gate.path("parallelism").asInt();
+        return subtasks > 0
+                && gate.path("ready").asInt() == subtasks
+                && report.path("epoch").asInt() == 1
+                && report.path("trouble").isEmpty();
+    }
+
+    private JsonNode report(String member) throws Exception {
         Path report = rollout.resolve("reports/" + member + ".json");
-        Eventually.becomes(
-                member + "'s readiness",
-                () -> Files.exists(report) ? Files.readString(report) : "",
-                text ->
-                        text.contains("\"ready\": 1")
-                                && text.contains("\"epoch\": 1")
-                                && text.contains("\"trouble\": []"));
+        return Files.exists(report) ? JSON.readTree(report.toFile()) : MissingNode.getInstance();
     }
 
     /**
@@ -79,8 +87,7 @@ final class TestingStore {
 
     /** What a member tells of its gate. */
     JsonNode gate(String member) throws Exception {
-        Path report = rollout.resolve("reports/" + member + ".json");
-        return JSON.readTree(report.toFile()).path("gates").path("out");
+        return report(member).path("gates").path("out");
     }
 
     /** Waits until a member's gate tells that it holds as many records. */
@@ -89,5 +96,23 @@ final class TestingStore {
                 records + " records held by " + member,
                 () -> gate(member),
                 gate -> gate.path("held").asLong() == records);
+    }
+
+    /** Waits until a member's gate tells that it has discarded as many records. */
+    void awaitDiscarded(String member, long records) throws Exception {
+        Eventually.becomes(
+                records + " records discarded by " + member,
+                () -> gate(member),
+                gate -> gate.path("discarded").asLong() == records);
+    }
+
+    /** Waits until a member's gate has as many subtasks, and all of them are there. */
+    void awaitParallelism(String member, int subtasks) throws Exception {
+        Eventually.becomes(
+                subtasks + " subtasks of " + member,
+                () -> gate(member),
+                gate ->
+                        gate.path("parallelism").asInt() == subtasks
+                                && gate.path("ready").asInt() == subtasks);
     }
 }
