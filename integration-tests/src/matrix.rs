@@ -186,7 +186,7 @@ impl fmt::Display for Victim {
             Self::JobManager => "JobManager of blue",
             Self::Broker => "Kafka broker",
             Self::Store => "store server",
-            Self::StoreForAMinute => "store server, for a minute,",
+            Self::StoreForAMinute => "store server (for a minute)",
             Self::Command => "command",
             Self::Sidecar => "sidecar of blue",
             Self::Nobody => "nobody",
@@ -251,8 +251,8 @@ mod tests {
                 "cell 50: nobody, overlapped, Flink 2.3.0",
                 "cell 51: sidecar of blue between proposal and commit, ordered, Flink 1.20.3",
                 "cell 52: sidecar of blue between commit and finish, overlapped, Flink 2.3.0",
-                "cell 53: store server, for a minute, between proposal and commit, ordered, Flink 1.20.3",
-                "cell 54: store server, for a minute, between proposal and commit, overlapped, Flink 2.3.0",
+                "cell 53: store server (for a minute) between proposal and commit, ordered, Flink 1.20.3",
+                "cell 54: store server (for a minute) between proposal and commit, overlapped, Flink 2.3.0",
             ]
         );
     }

@@ -125,6 +125,6 @@ fn tell(outcome: &Outcome) {
         took.as_secs_f64()
     );
     if let Some(outage) = &outcome.outage {
-        eprintln!("  {outage:?}");
+        eprintln!("  {outage}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cell::{FLOOR, Outcome};
-use super::{Course, Difference, Outage, RECORDS, Victim};
+use super::{Difference, RECORDS, Victim};
 
 /// The last line of a run.
 #[derive(Debug, Serialize)]
@@ -48,7 +48,7 @@ pub fn page(outcomes: &[Outcome], of: usize, failed: &[String], took: Duration) 
     outcomes.iter().for_each(|outcome| page.push_str(&row(outcome)));
     for (cell, outage) in outcomes.iter().filter_map(|outcome| Some((outcome.cell, outcome.outage.as_ref()?)))
     {
-        page.push_str(&format!("\nCell {}: {}\n", cell.number, minute(outage)));
+        page.push_str(&format!("\nCell {}: {outage}\n", cell.number));
     }
     for failure in failed {
         page.push_str(&format!("\nFailed: {failure}\n"));
@@ -69,23 +69,6 @@ fn row(outcome: &Outcome) -> String {
         lost_and_extra(files),
         lost_and_extra(least),
         took.as_secs_f64()
-    )
-}
-
-/// What was seen while the store was away.
-fn minute(outage: &Outage) -> String {
-    let Outage { blue, green, heap_mb, restarts } = outage;
-    let of = |course: &Course| {
-        let (held, checkpoints) = (course.held, course.checkpoints());
-        let at_the_bound = course.checkpoints_at_the_bound();
-        format!(
-            "held at most {held} records in a subtask and completed {checkpoints} checkpoints, {at_the_bound} of them at the bound"
-        )
-    };
-    format!(
-        "in the minute without the store blue {}; green {}. A TaskManager used at most {heap_mb} MB of heap; restarts: {restarts}.",
-        of(blue),
-        of(green)
     )
 }
 
@@ -121,7 +104,7 @@ row of blue that stands behind one of green of the same key would, as an upsert,
 there is none, late ones apart; in the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an
 upsert sink.
 
-In two cells the store server is started again after a minute; the input goes on at its pace. A subtask of a gate may hold 30000
+In two cells the store server is started again after a minute; the input goes on at its pace. A subtask of a gate may hold 50000
 records there: it gets to that bound, never above, and its input waits. Below the bound checkpoints complete with the held records in
 them, aligned ones in the ordered cell, unaligned ones in the overlapped one. At the bound a task waits in the middle of a record: no
 checkpoint of its job passes, and the wait ends with the next order, which needs none. Transactions may stay open longer than that
@@ -137,7 +120,7 @@ const COLUMNS: &str = "| cell | killed | when | hand-over | Flink | records | la
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::cells;
+    use crate::matrix::{Outage, cells};
 
     /// A cell in which everything went well but for the files.
     fn outcome(number: usize) -> Outcome {
@@ -177,7 +160,7 @@ mod tests {
         let (table, below) = page.split_once("\nCell 53: ").unwrap();
         assert!(table.ends_with("| 20 |\n"), "{table}");
         assert!(
-            below.contains("green held at most 0 records in a subtask and completed 0 checkpoints"),
+            below.contains("green held at most 0 records in a subtask, and completed 0 checkpoints"),
             "{below}"
         );
         assert!(below.ends_with("at most 123 MB of heap; restarts: 0.\n"), "{below}");
