@@ -63,6 +63,7 @@ class MomentsITCase {
         assertEquals("proposed", cutover.store.cutover());
         green.release();
         cutover.store.awaitAcknowledged("green-1");
+        cutover.store.awaitRound("blue-1");
         assertEquals("proposed", cutover.store.cutover());
         blue.release();
         cutover.store.awaitCutover("committed");
@@ -80,6 +81,7 @@ class MomentsITCase {
         cutover.store.promote("green-1", Long.toString(BOUNDARY));
         assertEquals("proposed", cutover.store.cutover());
         cutover.store.awaitAcknowledged("green-1");
+        cutover.store.awaitRound("blue-1");
         assertEquals("proposed", cutover.store.cutover());
         start.release();
         cutover.store.awaitCutover("committed");

@@ -85,6 +85,7 @@ class RescalingITCase {
         start.awaitReached();
         cutover.store.promote("green-1", Long.toString(BOUNDARY));
         cutover.store.awaitAcknowledged("green-1");
+        cutover.store.awaitRound("blue-1");
         assertEquals("proposed", cutover.store.cutover());
         start.release();
         cutover.store.awaitCutover("committed");

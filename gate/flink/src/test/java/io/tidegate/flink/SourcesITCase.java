@@ -65,6 +65,7 @@ class SourcesITCase {
         cutover.store.awaitDiscarded("blue-1", (COUNT - BOUNDARY) / 2);
         cutover.store.awaitHeld("green-1", (COUNT - BOUNDARY) / 2);
         Hook.awaitCheckpoints(Color.BLUE, 2);
+        cutover.store.awaitRound("blue-1");
         assertEquals("committed", cutover.store.cutover());
         assertEquals(List.of(), cutover.green.committed());
         cutover.finishExactly(BOUNDARY, COUNT);

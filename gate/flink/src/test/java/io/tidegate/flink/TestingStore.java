@@ -115,4 +115,16 @@ final class TestingStore {
                         gate.path("parallelism").asInt() == subtasks
                                 && gate.path("ready").asInt() == subtasks);
     }
+
+    /** Waits until a member has looked at all that is in the store now, and done what is due. */
+    void awaitRound(String member) throws Exception {
+        // a round tells first and acts then: it is over when the next one tells
+        for (int tells = 0; tells < 2; tells++) {
+            long before = report(member).path("written_at_ms").asLong();
+            Eventually.becomes(
+                    member + "'s next round",
+                    () -> report(member).path("written_at_ms").asLong(),
+                    written -> written > before);
+        }
+    }
 }
