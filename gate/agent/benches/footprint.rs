@@ -91,7 +91,7 @@ impl Tap for Counted {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn writes(&self, object: &Object, bytes: &[u8]) {
+    async fn writes(&self, object: &Object, bytes: &[u8]) {
         self.writes.fetch_add(1, Ordering::Relaxed);
         let largest = match object {
             Object::Document => &self.document,

@@ -134,6 +134,7 @@ struct Silent {
     url: String,
 }
 
+#[async_trait::async_trait]
 impl Tap for Silent {
     fn wrote(&self, object: &Object, version: Version) -> Result<Version, Error> {
         if *object != Object::Request {
@@ -166,8 +167,9 @@ async fn an_edit_whose_taking_was_never_confirmed_is_answered_once() {
 #[derive(Debug, Default)]
 struct Counted(AtomicU64);
 
+#[async_trait::async_trait]
 impl Tap for Counted {
-    fn writes(&self, object: &Object, _bytes: &[u8]) {
+    async fn writes(&self, object: &Object, _bytes: &[u8]) {
         if *object == Object::Request {
             self.0.fetch_add(1, Ordering::Relaxed);
         }

@@ -18,7 +18,7 @@ pub(crate) trait Tap: Debug + Send + Sync + 'static {
     fn lists(&self) {}
 
     /// Before a write.
-    fn writes(&self, _object: &Object, _bytes: &[u8]) {}
+    async fn writes(&self, _object: &Object, _bytes: &[u8]) {}
 
     /// After a write that was done: what its author hears of it.
     fn wrote(&self, _object: &Object, version: Version) -> Result<Version, Error> {
@@ -56,7 +56,7 @@ impl<T: Tap> Store for Tapped<T> {
         expected: Option<&Version>,
         bytes: &[u8],
     ) -> Result<Version, Error> {
-        self.tap.writes(object, bytes);
+        self.tap.writes(object, bytes).await;
         let version = self.store.compare_and_set(object, expected, bytes).await?;
         self.tap.wrote(object, version)
     }
@@ -69,7 +69,7 @@ impl<T: Tap> Store for Tapped<T> {
 
     /// What is written is the store's own; a tap is not told its bytes.
     async fn write_sheet(&self, old: &Sheet, keys: &Keys) -> Result<Version, Error> {
-        self.tap.writes(&Object::Request, &[]);
+        self.tap.writes(&Object::Request, &[]).await;
         let version = self.store.write_sheet(old, keys).await?;
         self.tap.wrote(&Object::Request, version)
     }
