@@ -60,7 +60,7 @@ async fn a_good_rollout() -> Result<()> {
         case.tell_history("a good rollout").await?;
         case.delete().await?;
         println!("{} rows, exact", account.rows());
-        case.demand_killed_at(GOOD)
+        case.demand_killed_at(GOOD).await
     })
     .await
 }
@@ -129,7 +129,7 @@ async fn a_new_version_that_fails_in_standby_is_removed() -> Result<()> {
         let account = case.finish(stream, &spec, &vec![(i64::MIN, Version::V1)]).await?;
         case.tell_history("a failure before the cutover").await?;
         println!("{} rows, exact", account.rows());
-        case.demand_killed_at(BEFORE)
+        case.demand_killed_at(BEFORE).await
     })
     .await
 }
@@ -162,7 +162,7 @@ async fn a_new_version_that_fails_gives_the_output_back() -> Result<()> {
         let account = case.finish(stream, &spec, &owners).await?;
         case.tell_history("a failure after the cutover: reverse cutover").await?;
         println!("{} rows, exact; green had the output from {there} to {back}", account.rows());
-        case.demand_killed_at(REVERSE)
+        case.demand_killed_at(REVERSE).await
     })
     .await
 }
@@ -194,7 +194,7 @@ async fn a_new_version_that_is_dead_is_replaced_from_the_pinned_savepoint() -> R
         let others = Difference { duplicated: Vec::new(), ..difference };
         ensure!(others.is_none() && !below, "{others}, {repeated} repeated, below {back}: {below}");
         println!("{} rows, {repeated} repeated; green had the output from {there} to {back}", account.rows());
-        case.demand_killed_at(RECLAIM)
+        case.demand_killed_at(RECLAIM).await
     })
     .await
 }
@@ -231,7 +231,7 @@ async fn a_stop_start_goes_back_to_old_spec_parallelism_and_savepoint() -> Resul
         let account = case.finish(stream, &spec, &vec![(i64::MIN, Version::V1)]).await?;
         case.tell_history("stop-start, rolled back").await?;
         println!("{} rows, exact", account.rows());
-        case.demand_killed_at(STOP_START)
+        case.demand_killed_at(STOP_START).await
     })
     .await
 }
@@ -260,7 +260,7 @@ async fn a_cutover_is_aborted_and_the_resource_is_deleted() -> Result<()> {
         case.demand_untouched("blue-1").await?;
         case.tell_history("a cutover aborted by a person").await?;
         case.delete().await?;
-        case.demand_killed_at(LEAVING)?;
+        case.demand_killed_at(LEAVING).await?;
 
         let blue = case.job_of("blue-1")?;
         demand_undisturbed(&blue).await?;
@@ -314,7 +314,7 @@ async fn a_former_version_is_forgotten() -> Result<()> {
         let account = case.finish(stream, &second, &owners).await?;
         case.tell_history("a former version, forgotten").await?;
         println!("{} rows, exact", account.rows());
-        case.demand_killed_at(FORGET)
+        case.demand_killed_at(FORGET).await
     })
     .await
 }
