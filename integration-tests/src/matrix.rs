@@ -3,11 +3,15 @@
 //!
 //! No cell leaves a record out: late ones and those of a partition that was idle are compared like all others.
 
+/// The gates of a cell's job, which cut over as one.
+const GATES: [&str; 3] = ["exact", "least", "files"];
+
 mod arena;
 mod cell;
 mod files;
 mod moment;
 mod outage;
+mod places;
 mod sidecar;
 mod stream;
 mod table;
@@ -151,10 +155,10 @@ impl Cell {
         format!("cell-{}", self.number)
     }
 
-    /// Whether the sinks of blue are in slots of their own, so that a gate's sink is in another task and may be in another
-    /// TaskManager; only where nobody is killed, and blue's transactions end slowly.
+    /// Whether the sinks of blue are in slots of their own, in another TaskManager than their gates: in one of the cells in which
+    /// nobody is killed, and blue's transactions end slowly.
     fn sinks_apart(self) -> bool {
-        self.hand_over == HandOver::Overlapped
+        self.victim == Victim::Nobody && self.hand_over == HandOver::Overlapped
     }
 
     /// Whether a barrier may overtake records before the gates; only where the store is away for a minute.

@@ -158,7 +158,10 @@ impl Arena {
             ("--files", format!("file://{}", self.files_of(cell).display())),
             // Longer than a gate waits: a transaction that the broker ends before its checkpoint completes may be lost.
             ("--transaction-timeout-ms", if away { "600000" } else { "60000" }.to_owned()),
-            ("--sinks", if slow && cell.sinks_apart() { "apart" } else { "together" }.to_owned()),
+            (
+                "--sinks",
+                if side == Side::Blue && cell.sinks_apart() { "apart" } else { "together" }.to_owned(),
+            ),
         ];
         let Cluster { flink, jar, sidecar } = self.cluster(side);
         let mut configuration = vec![
@@ -187,24 +190,6 @@ impl Arena {
         let job = flink.rest().run(jar, &request).await?;
         job.wait_running(DEADLINE).await?;
         Ok(job)
-    }
-
-    /// The TaskManager that runs all subtasks of the job: with its slots it has room for all of them.
-    pub(super) async fn task_manager_id(&self, side: Side, job: &Job) -> Result<String> {
-        let status = job.status().await?;
-        let vertex = status.vertices.last().context("the job has no vertices")?;
-        let path = format!("/jobs/{}/vertices/{}", job.id(), vertex.id);
-        let told: Value = self.flink(side).rest().get(&path).await?;
-        let id = told["subtasks"][0]["taskmanager-id"].as_str();
-        id.map(str::to_owned).with_context(|| format!("no TaskManager in {told}"))
-    }
-
-    /// Its number.
-    pub(super) async fn task_manager_of(&self, side: Side, job: &Job) -> Result<usize> {
-        let id = self.task_manager_id(side, job).await?;
-        // As the harness names them: taskmanager-<number>-<life>.
-        let number = id.split('-').nth(1).and_then(|number| number.parse().ok());
-        number.with_context(|| format!("no number in {id:?}"))
     }
 
     /// Kills with SIGKILL. Nothing is started again.

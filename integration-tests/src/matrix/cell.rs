@@ -145,6 +145,9 @@ impl Arena {
         self.start_sidecars(cell).await?;
         let mut reader = LiveReader::start(&self.kafka.bootstrap_servers(), exact)?;
         let blue = self.run(cell, Side::Blue, None).await?;
+        if cell.sinks_apart() {
+            self.demand_sinks_elsewhere(&blue).await?;
+        }
         let stream = Stream::start(self.kafka.producer()?, input, Lines::new(cell.number as u64));
         wait_seen(&mut reader, 1).await?;
         let green = self.run_green(cell, &blue).await?;

@@ -99,10 +99,9 @@ kill. \"Asked\" is how often the command was called until the output had gone ov
 
 In the cells without a kill each transaction of blue takes two seconds longer to end, by a proxy in front of the broker. A reader
 looks at topic and files in the moment in which the cutover is finished: all that blue owes below the boundary must be visible to it.
-In the ordered one the sinks are in the tasks of their gates, in the overlapped one in slots of their own, where Flink places them. A
-row of blue that stands behind one of green of the same key would, as an upsert, put an old value over a new one. In the ordered cell
-there is none, late ones apart; in the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an
-upsert sink.
+In the ordered one the sinks are in the tasks of their gates, in the overlapped one each is in another TaskManager. A row of blue that
+stands behind one of green of the same key would, as an upsert, put an old value over a new one. In the ordered cell there is none,
+late ones apart; in the overlapped one there are some, and it fails when it shows none: do not take `overlapped` for an upsert sink.
 
 In two cells the store server is started again after a minute; the input goes on at its pace. A subtask of a gate may hold 50000
 records there: it gets to that bound, never above, and its input waits. Below the bound checkpoints complete with the held records in
