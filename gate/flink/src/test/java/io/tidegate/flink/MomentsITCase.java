@@ -95,8 +95,21 @@ class MomentsITCase {
      */
     @Test
     void requestedForAfterTheLastRecord() throws Exception {
+        requestedForAfterTheLastRecord(member(Color.BLUE), member(Color.GREEN));
+    }
+
+    /**
+     * What a committer tells in a task of its own is numbered otherwise at the end of the input.
+     */
+    @Test
+    void requestedForAfterTheLastRecordWithoutChains() throws Exception {
+        requestedForAfterTheLastRecord(
+                member(Color.BLUE).unchained(), member(Color.GREEN).unchained());
+    }
+
+    private void requestedForAfterTheLastRecord(SteppedJob from, SteppedJob to) throws Exception {
         long beyond = COUNT + 1_000;
-        cutover.start(member(Color.BLUE), member(Color.GREEN), BEFORE);
+        cutover.start(from, to, BEFORE);
         cutover.store.promote("green-1", Long.toString(beyond));
         cutover.store.awaitCutover("committed");
         cutover.finishExactly(COUNT, COUNT);

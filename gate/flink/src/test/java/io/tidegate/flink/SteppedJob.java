@@ -27,6 +27,7 @@ final class SteppedJob {
     private int sources = 1;
     private boolean chained;
     private boolean unaligned;
+    private boolean unchained;
 
     /**
      * @param count of its numbers, all sources together
@@ -56,6 +57,12 @@ final class SteppedJob {
     /** Its barriers may overtake what is on its way to the gate. */
     SteppedJob unaligned() {
         unaligned = true;
+        return this;
+    }
+
+    /** Gate, writer, committer and all else are tasks of their own. */
+    SteppedJob unchained() {
+        unchained = true;
         return this;
     }
 
@@ -94,6 +101,9 @@ final class SteppedJob {
         StreamExecutionEnvironment env = cluster.environment(config);
         env.setParallelism(parallelism);
         env.enableCheckpointing(100);
+        if (unchained) {
+            env.disableOperatorChaining();
+        }
         if (unaligned) {
             env.getCheckpointConfig().enableUnalignedCheckpoints();
         }

@@ -6,9 +6,11 @@ import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
 import org.apache.flink.streaming.api.connector.sink2.CommittableSummary;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.StreamTask;
 
 /**
  * Stands behind a sink's committer and tells which checkpoints it has committed. Stateless.
@@ -40,14 +42,22 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * tail to its head within one mail, so a mail of our own, put into the mailbox when we are
  * notified, runs after the committer has committed. If the committer throws, the task fails and it
  * never runs.
+ *
+ * <p>At the end of the input SinkWriterOperator sends what is left as that of the checkpoint after
+ * its last one, and nothing for those that follow; when that checkpoint fails, the summary bears
+ * too low a number. For a chain the mail tells the right one. Otherwise the end of the task does: a
+ * task ends well only after its last checkpoint has completed, and the committer's task ends before
+ * this one, so that all there will ever be is committed.
  */
 final class CommitReporter<CommT> extends AbstractStreamOperator<Void>
-        implements OneInputStreamOperator<CommittableMessage<CommT>, Void> {
+        implements OneInputStreamOperator<CommittableMessage<CommT>, Void>, BoundedOneInput {
     private static final long serialVersionUID = 1L;
 
     private final MailboxExecutor mailbox;
     private final OperatorEventGateway coordinator;
     private long reported;
+    private long completed;
+    private boolean ended;
 
     CommitReporter(StreamOperatorParameters<Void> parameters, OperatorEventGateway coordinator) {
         setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
@@ -67,16 +77,34 @@ final class CommitReporter<CommT> extends AbstractStreamOperator<Void>
     @Override
     public void notifyCheckpointComplete(long checkpointId) throws Exception {
         super.notifyCheckpointComplete(checkpointId);
+        completed = checkpointId;
         if (!getOperatorConfig().isChainStart()) {
-            int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
             try {
-                mailbox.execute(() -> report(subtask, checkpointId), "tidegate: committed");
+                mailbox.execute(() -> report(subtask(), checkpointId), "tidegate: committed");
             } catch (RejectedExecutionException closing) {
                 // The task has come to its end, and its mailbox takes nothing more. The checkpoint
                 // that covers its last record was told before: a task waits for it to end.
                 LOG.debug("checkpoint {} completed after the end of the task", checkpointId);
             }
         }
+    }
+
+    @Override
+    public void endInput() {
+        ended = true;
+    }
+
+    @Override
+    public void close() throws Exception {
+        StreamTask<?, ?> task = getContainingTask();
+        if (ended && !task.isCanceled() && !task.isFailing()) {
+            report(subtask(), completed);
+        }
+        super.close();
+    }
+
+    private int subtask() {
+        return getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
     }
 
     private void report(int committer, long checkpoint) {

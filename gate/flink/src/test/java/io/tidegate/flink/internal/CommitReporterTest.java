@@ -82,6 +82,30 @@ class CommitReporterTest {
         assertEquals(List.of(), told);
     }
 
+    /** The summary of the end of the input is numbered as if checkpoint 9 had not failed. */
+    @Test
+    void withoutAChainTheEndOfTheTaskCountsToo() throws Exception {
+        harness.getStreamConfig().setChainStart();
+        harness.endInput();
+        harness.notifyOfCompletedCheckpoint(10);
+        summary(9, 1);
+        assertEquals(List.of("committer 3 committed checkpoint 9"), told);
+        harness.close();
+        assertEquals(
+                List.of(
+                        "committer 3 committed checkpoint 9",
+                        "committer 0 committed checkpoint 10"),
+                told);
+    }
+
+    @Test
+    void aTaskThatIsClosedBeforeItsInputEndsTellsNothing() throws Exception {
+        harness.getStreamConfig().setChainStart();
+        harness.notifyOfCompletedCheckpoint(10);
+        harness.close();
+        assertEquals(List.of(), told);
+    }
+
     private void runMails() throws Exception {
         while (harness.getTaskMailbox().hasMail()) {
             harness.getTaskMailbox().take(TaskMailbox.MIN_PRIORITY).run();
