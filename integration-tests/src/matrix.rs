@@ -3,9 +3,6 @@
 //!
 //! No cell leaves a record out: late ones and those of a partition that was idle are compared like all others.
 
-/// The gates of a cell's job, which cut over as one.
-const GATES: [&str; 3] = ["exact", "least", "files"];
-
 mod arena;
 mod cell;
 mod files;
@@ -18,6 +15,7 @@ mod table;
 mod truth;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use arena::Arena;
 pub use cell::Outcome;
@@ -27,6 +25,13 @@ pub use table::{Summary, page};
 pub use truth::{Difference, Truth};
 
 use crate::flink::VERSIONS;
+
+/// The gates of a cell's job, which cut over as one.
+const GATES: [&str; 3] = ["exact", "least", "files"];
+/// How many records a subtask of a gate holds before it makes its input wait, where the store is away for a minute: more than ten
+/// seconds of the stream.
+const BOUND: u64 = 50_000;
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Who is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

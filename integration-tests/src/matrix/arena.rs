@@ -1,15 +1,13 @@
 //! What the cells share: two Flink clusters, a broker, the store's server, and the server for Flink's own high availability.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::outage::BOUND;
 use super::sidecar::Sidecar;
-use super::{Cell, Victim};
+use super::{BOUND, Cell, DEADLINE, Victim};
 use crate::command::Command;
 use crate::flink::{FlinkCluster, Settings};
 use crate::kafka::KafkaBroker;
@@ -18,7 +16,6 @@ use crate::rest::{Job, RunRequest};
 use crate::zookeeper::ZooKeeper;
 use crate::{Observed, binary, java, wait_until, workspace_root};
 
-pub(super) const DEADLINE: Duration = Duration::from_secs(90);
 const ROOT: &str = "/tidegate";
 const TASK_MANAGERS: usize = 2;
 

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::arena::{Arena, DEADLINE, Side};
+use super::arena::{Arena, Side};
 use super::moment::{Looker, PHASE_DEADLINE, Promotion, Retirement, Seen};
 use super::outage::Outage;
 use super::stream::{Lines, PARTITIONS, STEP_MS, Stream, late};
 use super::truth::{Difference, Truth};
-use super::{Cell, HandOver, Moment, Victim, files};
+use super::{Cell, DEADLINE, HandOver, Moment, Victim, files};
 use crate::command::member;
 use crate::kafka::{LiveReader, Record, open_transactions, read_committed};
 use crate::rest::Job;

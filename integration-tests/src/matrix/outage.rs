@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::arena::{Arena, DEADLINE, Side};
+use super::arena::{Arena, Side};
+use super::{BOUND, DEADLINE};
 use crate::rest::Job;
 use crate::{Observed, wait_until};
 
 /// How long the store is away.
 const OUTAGE: Duration = Duration::from_secs(60);
-/// How many records a subtask of a gate holds in these cells before it makes its input wait: more than ten seconds of the stream.
-pub(super) const BOUND: u64 = 50_000;
 /// Longer than it takes until Flink shows something new: one look has all that was before the last one.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// So many checkpoints must complete while records are held: the second one has begun when they were.

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tokio::net::UnixStream;
 
-use super::arena::DEADLINE;
+use super::DEADLINE;
 use crate::process::Process;
 use crate::{Observed, wait_until};
 
