@@ -19,8 +19,10 @@ import org.apache.flink.api.common.eventtime.WatermarkOutput;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.RpcOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
@@ -98,6 +100,9 @@ final class TestingJob {
         config.set(TidegateOptions.HOLD_MAX_RECORDS, bound);
         // answers to waiting gates cross as bytes, as between processes
         config.set(RpcOptions.FORCE_RPC_INVOCATION_SERIALIZATION, true);
+        // Where nothing is chained a barrier waits behind what is in the buffers before a steady rate,
+        // and an order to a gate waits for the checkpoint: seconds, with buffers of the usual size.
+        config.set(TaskManagerOptions.MEMORY_SEGMENT_SIZE, MemorySize.parse("4kb"));
         config.addAll(more);
 
         StreamExecutionEnvironment env =
