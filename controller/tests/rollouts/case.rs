@@ -15,6 +15,7 @@ use tidegate_integration_tests::rest::{Job, JobState, Rest};
 use tidegate_integration_tests::stage::demand_undisturbed;
 use tidegate_integration_tests::{Observed, Scratch, wait_until};
 use tidegate_protocol::rollout::ActionKind;
+use tokio::sync::Semaphore;
 
 use super::controller::Controller;
 use super::fates::{At, Fates, Killed, Side};
@@ -22,6 +23,8 @@ use super::world::{Cluster, FUSED_FLIGHTS, World};
 
 /// Also for a controller that is killed seventy times on a machine that has much else to do.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
+/// Each of them starts a controller some dozens of times: more at a time only take longer.
+static PLACES: Semaphore = Semaphore::const_new(2);
 const ROLE: &str = include_str!("../../deploy/base/roles/controller.yaml");
 
 /// See above.
@@ -46,6 +49,7 @@ impl Case {
         test: impl AsyncFnOnce(&mut Case) -> Result<()>,
     ) -> Result<()> {
         let world = World::get().await?;
+        let _place = PLACES.acquire().await?;
         Scratch::new(name)?
             .run(async |folder| {
                 Case::start(&world, &world.cluster, name, folder).await?.go_through(test).await
@@ -60,6 +64,7 @@ impl Case {
         test: impl AsyncFnOnce(&mut Case) -> Result<()>,
     ) -> Result<()> {
         let world = World::get().await?;
+        let _place = PLACES.acquire().await?;
         Scratch::new(name)?
             .run(async |folder| {
                 let cluster = Cluster::start(folder, version, &world.plane).await?;
