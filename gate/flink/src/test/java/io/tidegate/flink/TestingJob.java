@@ -100,8 +100,8 @@ final class TestingJob {
         config.set(TidegateOptions.HOLD_MAX_RECORDS, bound);
         // answers to waiting gates cross as bytes, as between processes
         config.set(RpcOptions.FORCE_RPC_INVOCATION_SERIALIZATION, true);
-        // Where nothing is chained a barrier waits behind what is in the buffers before a steady rate,
-        // and an order to a gate waits for the checkpoint: seconds, with buffers of the usual size.
+        // where nothing is chained a barrier waits behind what is in buffers, and an order to a
+        // gate waits for the checkpoint: seconds, with buffers of the usual size
         config.set(TaskManagerOptions.MEMORY_SEGMENT_SIZE, MemorySize.parse("4kb"));
         config.addAll(more);
 
