@@ -3,51 +3,11 @@ package io.tidegate.flink;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
-import java.nio.file.Path;
-import org.apache.flink.configuration.Configuration;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Checkpoints of whole jobs whose gates hold records: they complete, and contain them. */
-@Timeout(180)
-class HoldingITCase {
-    private static final long BOUNDARY = 1_000;
+class HoldingITCase extends SteppedTestBase {
     private static final long HELD = 500;
-    private static final long COUNT = 2_000;
-
-    private static TestingCluster cluster;
-
-    @TempDir Path folder;
-    private SteppedCutover cutover;
-
-    @BeforeAll
-    static void startCluster() throws Exception {
-        cluster = TestingCluster.start(4, new Configuration());
-    }
-
-    @AfterAll
-    static void closeCluster() throws Exception {
-        cluster.close();
-    }
-
-    @BeforeEach
-    void begin() {
-        cutover = new SteppedCutover(folder);
-    }
-
-    @AfterEach
-    void cancel() throws Exception {
-        cutover.close();
-    }
-
-    private SteppedJob member(Color color) throws Exception {
-        return new SteppedJob(cluster, folder, color, COUNT).parallelism(2);
-    }
 
     @Test
     void alignedCheckpointsCompleteAndContainWhatIsHeld() throws Exception {

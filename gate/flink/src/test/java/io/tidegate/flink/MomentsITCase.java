@@ -2,51 +2,11 @@ package io.tidegate.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.nio.file.Path;
-import org.apache.flink.configuration.Configuration;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A cutover that is asked for at an awkward moment of a whole job. */
-@Timeout(180)
-class MomentsITCase {
-    private static final long BOUNDARY = 1_000;
+class MomentsITCase extends SteppedTestBase {
     private static final long BEFORE = 900;
-    private static final long COUNT = 2_000;
-
-    private static TestingCluster cluster;
-
-    @TempDir Path folder;
-    private SteppedCutover cutover;
-
-    @BeforeAll
-    static void startCluster() throws Exception {
-        cluster = TestingCluster.start(4, new Configuration());
-    }
-
-    @AfterAll
-    static void closeCluster() throws Exception {
-        cluster.close();
-    }
-
-    @BeforeEach
-    void begin() {
-        cutover = new SteppedCutover(folder);
-    }
-
-    @AfterEach
-    void cancel() throws Exception {
-        cutover.close();
-    }
-
-    private SteppedJob member(Color color) throws Exception {
-        return new SteppedJob(cluster, folder, color, COUNT).parallelism(2);
-    }
 
     /**
      * The tasks of both gates are in the middle of their snapshots: they hear of the proposal when

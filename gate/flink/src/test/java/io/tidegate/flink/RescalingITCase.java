@@ -2,29 +2,15 @@ package io.tidegate.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.nio.file.Path;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.JobManagerOptions;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Flink's adaptive scheduler changes the parallelism of whole jobs in the middle of a cutover. */
-@Timeout(180)
-class RescalingITCase {
-    private static final long BOUNDARY = 1_000;
+class RescalingITCase extends SteppedTestBase {
     private static final long BEFORE = 900;
     private static final long HELD = 500;
-    private static final long COUNT = 2_000;
-
-    private static TestingCluster cluster;
-
-    @TempDir Path folder;
-    private SteppedCutover cutover;
 
     @BeforeAll
     static void startCluster() throws Exception {
@@ -35,25 +21,6 @@ class RescalingITCase {
         config.setString(scheduler + "scaling-interval.min", "0 ms");
         config.setString(scheduler + "resource-stabilization-timeout", "0 ms");
         cluster = TestingCluster.start(6, config);
-    }
-
-    @AfterAll
-    static void closeCluster() throws Exception {
-        cluster.close();
-    }
-
-    @BeforeEach
-    void begin() {
-        cutover = new SteppedCutover(folder);
-    }
-
-    @AfterEach
-    void cancel() throws Exception {
-        cutover.close();
-    }
-
-    private SteppedJob member(Color color) throws Exception {
-        return new SteppedJob(cluster, folder, color, COUNT).parallelism(2);
     }
 
     /** What green holds is split over more subtasks, while blue goes on with fewer. */
